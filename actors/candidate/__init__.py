@@ -1,0 +1,1 @@
+"""Candidates answer instructions: engines for batches and online."""

@@ -1,0 +1,1 @@
+"""The router chooses a candidate for each instruction and forwards it."""

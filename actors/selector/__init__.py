@@ -1,0 +1,1 @@
+"""The selector predicts which candidate can answer an instruction."""

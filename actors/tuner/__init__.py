@@ -1,0 +1,1 @@
+"""The tuner teaches a selector from outcomes."""

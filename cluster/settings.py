@@ -1,0 +1,195 @@
+"""The settings of a run: one YAML file plus ``key=value`` overrides, checked by pydantic.
+
+Every error names the dotted key, the rule and the value that was found. Unknown keys are errors.
+A settings object is frozen: jobs pass it on, nobody changes it on the way.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cluster.errors import SettingsError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """Base of all settings: frozen, and no key that is not declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ExamSettings(Section):
+    """The aptitude test, and the practice questions that selectors are tuned on."""
+
+    questions: str = Field(
+        "bank", description="'bank', a preset, a Parquet or JSONL file, a hub id"
+    )
+    tasks: int = Field(50, ge=1, description="core tasks in the test")
+    shots: int = Field(20, ge=1, description="questions of each core task")
+    practice: int = Field(
+        0, ge=0, description="further questions a task, asked for tuning only, never on the card"
+    )
+    seed: int = 0
+    max_tokens: int = Field(16, ge=1, description="tokens an answer may take")
+    batch_size: int = Field(64, ge=1, description="questions sent to an engine at a time")
+
+
+class SelectorSettings(Section):
+    """Which networks make up a selector."""
+
+    encoder: str = Field(description="capability encoder: folder, store://models/NAME, or hub id")
+    decoder: str = Field(description="causal LM: folder, store://models/NAME, or hub id")
+    decoder_layers: int | None = Field(
+        None, ge=1, description="take only the first N layers of the decoder; null takes all"
+    )
+    max_instruction_tokens: int = Field(
+        512, ge=8, description="longer instructions keep their head and their tail"
+    )
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class StageSettings(Section):
+    """One stage of tuning (paper: Learning Strategy)."""
+
+    epochs: int = Field(1, ge=0)
+    lr: float = Field(gt=0, description="learning rate of the connector, and of the decoder")
+    lr_scale: float = Field(
+        1.0, gt=0, description="times lr: the rate of encoder and connector in stage 2"
+    )
+
+
+class TuningSettings(Section):
+    """How a selector is tuned on outcomes."""
+
+    group_size: int = Field(4, ge=2, description="k of eq. 5: one positive and k-1 negatives")
+    groups_per_step: int = Field(2, ge=1, description="groups in one optimiser step on a worker")
+    groups_per_epoch: int | None = Field(
+        None, ge=1, description="groups drawn in an epoch; null: one for each positive outcome"
+    )
+    held_out: float = Field(0.2, gt=0, lt=1, description="share of questions kept for validation")
+    stage1: StageSettings = StageSettings(lr=1e-3)
+    stage2: StageSettings = StageSettings(lr=2e-5, lr_scale=5.0)
+    checkpoint_every: int = Field(50, ge=1, description="optimiser steps between checkpoints")
+    workers: int = Field(1, ge=1)
+    use_gpu: bool = False
+    seed: int = 0
+
+
+class RouterSettings(Section):
+    """The serving application."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    auto_name: str = Field("auto", min_length=1, description="model name that lets us choose")
+    selector_replicas: int = Field(1, ge=1)
+    selector_batch: int = Field(8, ge=1, description="instructions scored together at most")
+
+
+class RoutingSettings(Section):
+    """Routing a whole data set."""
+
+    instructions: str | None = Field(None, description="Parquet or JSONL file, or hub id")
+    output: str = Field("routed", description="folder under the store's routed/")
+    max_tokens: int = Field(128, ge=1)
+    batch_size: int = Field(64, ge=1)
+
+
+class RaySettings(Section):
+    """Which cluster a job runs on."""
+
+    address: str | None = Field(None, description="null: the cluster around, else a local one")
+    num_cpus: int | None = Field(None, ge=1, description="logical CPUs of a local cluster")
+
+
+class Settings(Section):
+    """All settings of a run."""
+
+    store: str = Field(description="shared storage: a folder, or s3://, gs:// and the like")
+    zoo: str = Field(description="path of a zoo file")
+    selector_name: str = Field("selector", min_length=1, description="folder under selectors/")
+    exam: ExamSettings = ExamSettings()
+    selector: SelectorSettings
+    tuning: TuningSettings = TuningSettings()
+    router: RouterSettings = RouterSettings()
+    routing: RoutingSettings = RoutingSettings()
+    ray: RaySettings = RaySettings()
+
+
+def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
+    """Reads a settings file and applies overrides such as ``exam.shots=4``.
+
+    Raises:
+        SettingsError: the file is missing or no YAML mapping, an override is no ``key=value``,
+            or a key is unknown, missing or of a wrong value.
+    """
+    values = read_yaml(path)
+    for override in overrides:
+        _apply(values, override)
+    return validated(Settings, values, str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping a YAML file holds. Raises SettingsError where there is none."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = " ".join(str(error).split())
+        raise SettingsError(f"{path}: is no YAML: {found}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: must hold keys and values; found {type(values).__name__}")
+    return values
+
+
+def validated(model: type[Model], values: dict[str, Any], source: str) -> Model:
+    """``model`` built from ``values``; the first broken rule becomes one line of SettingsError."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first, *rest = error.errors(include_url=False)
+        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        message = f"{source}: key '{key}': {_rule(model, first)}"
+        if rest:
+            message += f" (and {len(rest)} more)"
+        raise SettingsError(message) from error
+
+
+def _rule(model: type[BaseModel], error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"unknown key; allowed: {', '.join(_allowed(model, error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return "is needed, but missing"
+    return f"{error['msg']}; found {error['input']!r}"
+
+
+def _allowed(model: type[BaseModel], parents: Sequence[str | int]) -> list[str]:
+    """The keys that may stand at ``parents``, walked through the nested models."""
+    for name in parents:
+        if isinstance(name, int):
+            continue
+        field = model.model_fields[name].annotation
+        nested = getattr(field, "__args__", (field,))
+        model = next(
+            part for part in nested if isinstance(part, type) and issubclass(part, Section)
+        )
+    return list(model.model_fields)
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise SettingsError(f"override '{override}': must be key=value, such as exam.shots=4")
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise SettingsError(f"override '{override}': '{parent}' is a value, it has no keys")
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"override '{override}': the value is no YAML") from error

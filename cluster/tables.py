@@ -1,0 +1,199 @@
+"""Arrow schemas of the tables that roles hand each other, and the reader that checks them.
+
+Columns are named as published outcome tables name them (``model_id``, ``question_id``), so such
+tables are read without a mapping. A ``model_id`` is the id of a candidate in its zoo.
+
+The data's way: questions -> outcomes -> (capability cards, JSON) -> choices.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cluster.errors import TableError
+
+MESSAGE = pa.struct([pa.field("role", pa.string(), False), pa.field("content", pa.string(), False)])
+
+INSTRUCTIONS = pa.schema(
+    [
+        pa.field("instruction_id", pa.string(), False),
+        # Exactly one of the two is set: a plain prompt, or the messages of a chat.
+        pa.field("prompt", pa.string()),
+        pa.field("messages", pa.list_(MESSAGE)),
+        # URLs of images that belong to the instruction; kept for multimodal candidates.
+        pa.field("images", pa.list_(pa.string())),
+    ]
+)
+
+QUESTIONS = pa.schema(
+    [
+        pa.field("question_id", pa.string(), False),
+        pa.field("dataset", pa.string(), False),
+        pa.field("category", pa.string(), False),  # the task of an aptitude test
+        pa.field("keywords", pa.list_(pa.string())),  # what the category is about, five words
+        pa.field("prompt", pa.string(), False),
+        pa.field("options", pa.list_(pa.string())),  # null for a free answer
+        # With options: the letter of the right one ("A" is the first); else the answer itself.
+        pa.field("answer", pa.string(), False),
+    ]
+)
+
+OUTCOMES = pa.schema(
+    [
+        pa.field("model_id", pa.string(), False),
+        pa.field("question_id", pa.string(), False),
+        pa.field("score", pa.float64(), False),  # in [0, 1]; 1 is right
+        pa.field("output", pa.string()),  # what the candidate wrote
+        pa.field("prompt_tokens", pa.int64()),
+        pa.field("completion_tokens", pa.int64()),
+        pa.field("error", pa.string()),  # why there is no output
+    ]
+)
+
+SCORE = pa.struct(
+    [pa.field("model_id", pa.string(), False), pa.field("score", pa.float64(), False)]
+)
+
+CHOICES = pa.schema(
+    [
+        pa.field("instruction_id", pa.string(), False),
+        pa.field("scores", pa.list_(SCORE), False),  # P('Yes') of every candidate
+        pa.field("model_id", pa.string(), False),  # the candidate that was chosen
+        pa.field("output", pa.string()),
+        pa.field("prompt_tokens", pa.int64()),
+        pa.field("completion_tokens", pa.int64()),
+        pa.field("error", pa.string()),
+    ]
+)
+
+_FIRST_ROWS = 3
+
+
+def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """Returns ``table`` with exactly the columns of ``schema``, in its order.
+
+    Columns the schema lacks are dropped; nullable ones the table lacks become nulls.
+
+    Raises:
+        TableError: the table is empty, lacks a required column, has a column of another type,
+            or a null where none is allowed. ``name`` says which table it is in the message.
+    """
+    if table.num_rows == 0:
+        raise TableError(f"{name}: the table is empty; at least one row is needed")
+    columns = [_column(table, field, name) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _column(table: pa.Table, field: pa.Field, name: str) -> pa.ChunkedArray | pa.Array:
+    if field.name not in table.column_names:
+        if field.nullable:
+            return pa.nulls(table.num_rows, field.type)
+        raise TableError(
+            f"{name}: column '{field.name}' ({field.type}) is missing; "
+            f"found: {', '.join(table.column_names)}"
+        )
+    found = table.column(field.name)
+    try:
+        column = found.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise TableError(
+            f"{name}: column '{field.name}' must be {field.type}; found {found.type} ({error})"
+        ) from error
+    if column.null_count and not field.nullable:
+        rows = _rows_where(pc.is_null(column))
+        raise TableError(f"{name}: column '{field.name}' may hold no null; found in rows {rows}")
+    return column
+
+
+def check_unique(table: pa.Table, columns: list[str], name: str) -> None:
+    """Raises TableError naming the first values of ``columns`` that stand in several rows."""
+    counts = table.group_by(columns).aggregate([([], "count_all")])
+    twice = counts.filter(pc.greater(counts["count_all"], 1)).select(columns)
+    if twice.num_rows:
+        shown = [tuple(row.values()) for row in twice.slice(0, _FIRST_ROWS).to_pylist()]
+        raise TableError(
+            f"{name}: each ({', '.join(columns)}) may stand in one row only; "
+            f"{twice.num_rows} stand in several, first: {shown}"
+        )
+
+
+def check_outcomes(table: pa.Table, name: str) -> pa.Table:
+    """Returns ``table`` as OUTCOMES; a table with ``correct`` (0/1) alone gets it as ``score``.
+
+    Raises:
+        TableError: as ``conform``; or a score outside [0, 1]; or a pair of model and question
+            that stands in two rows.
+    """
+    if "score" not in table.column_names and "correct" in table.column_names:
+        table = table.append_column("score", table.column("correct").cast(pa.float64()))
+    outcomes = conform(table, OUTCOMES, name)
+    scores = outcomes.column("score")
+    outside = pc.invert(pc.and_(pc.greater_equal(scores, 0.0), pc.less_equal(scores, 1.0)))
+    if pc.any(outside).as_py():
+        rows = _rows_where(outside)
+        found = [scores[row].as_py() for row in rows]
+        raise TableError(f"{name}: 'score' must lie in [0, 1]; rows {rows} hold {found}")
+    check_unique(outcomes, ["model_id", "question_id"], name)
+    return outcomes
+
+
+def check_questions(table: pa.Table, name: str) -> pa.Table:
+    """Returns ``table`` as QUESTIONS.
+
+    Raises:
+        TableError: as ``conform``; or an answer that is no letter of the row's options; or a
+            question id that stands in two rows.
+    """
+    questions = conform(table, QUESTIONS, name)
+    for row, (options, answer) in enumerate(
+        zip(questions["options"].to_pylist(), questions["answer"].to_pylist(), strict=True)
+    ):
+        if options and answer not in letters(len(options)):
+            raise TableError(
+                f"{name}: row {row}: 'answer' must be a letter from A to "
+                f"{letters(len(options))[-1]}; found '{answer}'"
+            )
+    check_unique(questions, ["question_id"], name)
+    return questions
+
+
+def check_instructions(table: pa.Table, name: str) -> pa.Table:
+    """Returns ``table`` as INSTRUCTIONS; rows without an id get their row number as id.
+
+    Raises:
+        TableError: as ``conform``; or a row with both or neither of prompt and messages.
+    """
+    if "instruction_id" not in table.column_names:
+        ids = pa.array([str(row) for row in range(table.num_rows)], pa.string())
+        table = table.append_column("instruction_id", ids)
+    instructions = conform(table, INSTRUCTIONS, name)
+    wrong = pc.equal(
+        pc.is_valid(instructions["prompt"]),
+        pc.is_valid(instructions["messages"]),
+    )
+    if pc.any(wrong).as_py():
+        raise TableError(
+            f"{name}: each row needs either 'prompt' or 'messages'; "
+            f"rows {_rows_where(wrong)} have both or neither"
+        )
+    check_unique(instructions, ["instruction_id"], name)
+    return instructions
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """A table of ``schema`` from dicts; keys a row lacks become nulls."""
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+def letters(count: int) -> list[str]:
+    """The letters of ``count`` options, at most 26: A, B, C, ..."""
+    assert 0 < count <= 26, count
+    return [chr(ord("A") + index) for index in range(count)]
+
+
+def _rows_where(mask: pa.ChunkedArray | pa.Array) -> list[int]:
+    flat = mask.combine_chunks() if isinstance(mask, pa.ChunkedArray) else mask
+    rows: list[int] = pc.indices_nonzero(flat).slice(0, _FIRST_ROWS).to_pylist()
+    return rows

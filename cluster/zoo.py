@@ -1,0 +1,118 @@
+"""The zoo: which candidates may be chosen, which engine runs each, and what each costs."""
+
+import datetime
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from cluster.errors import SettingsError
+from cluster.settings import Section, read_yaml, validated
+
+CandidateId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Price(Section):
+    """US dollars per million tokens."""
+
+    input: float = Field(0.0, ge=0)
+    output: float = Field(0.0, ge=0)
+
+
+class Resources(Section):
+    """What one replica of a candidate takes, and how many replicas there may be."""
+
+    cpus: float = Field(1, ge=0)
+    gpus: int = Field(0, ge=0)
+    accelerator_type: str | None = Field(None, description="as Ray names it: H100, A100, L40S, ...")
+    min_replicas: int = Field(1, ge=0)
+    max_replicas: int = Field(1, ge=1)
+
+
+class VllmEngine(Section):
+    """Runs the candidate's weights in vLLM on this cluster."""
+
+    kind: Literal["vllm"] = "vllm"
+    source: str = Field(min_length=1, description="folder, store://models/NAME, or hub id")
+    args: dict[str, Any] = Field(default_factory=dict, description="vLLM engine arguments")
+
+
+class RemoteEngine(Section):
+    """Calls an OpenAI-compatible endpoint elsewhere."""
+
+    kind: Literal["remote"]
+    url: str = Field(pattern=r"^https?://", description="base URL, such as http://host:8000/v1")
+    model: str = Field(min_length=1, description="the model's name over there")
+    key_variable: str | None = Field(
+        None, description="environment variable that holds the API key; null: no key"
+    )
+    concurrency: int = Field(4, ge=1, description="batches under way at once")
+
+    def key(self) -> str | None:
+        """The API key. Raises SettingsError if the variable is named but not set."""
+        if self.key_variable is None:
+            return None
+        key = os.environ.get(self.key_variable)
+        if not key:
+            raise SettingsError(
+                f"environment variable '{self.key_variable}' must hold the API key for "
+                f"{self.url}; it is not set"
+            )
+        return key
+
+
+class StandInEngine(Section):
+    """Answers at once without a model, for fast tests and load tests; never a real candidate."""
+
+    kind: Literal["stand-in"]
+    reply: str = Field("A", description="what it answers, always")
+    seconds: float = Field(0.0, ge=0, description="time an answer takes")
+
+
+Engine = Annotated[VllmEngine | RemoteEngine | StandInEngine, Field(discriminator="kind")]
+
+
+class Candidate(Section):
+    """One LLM that may be chosen."""
+
+    id: CandidateId
+    engine: Engine
+    resources: Resources = Resources()
+    price: Price = Price()
+    release_date: datetime.date | None = None
+    notes: str = Field("", description="languages, licence: expert knowledge for the capability")
+    modalities: tuple[Literal["text", "image"], ...] = ("text",)
+
+
+class Zoo(Section):
+    """All candidates. Their order means nothing."""
+
+    name: str = Field(min_length=1)
+    candidates: list[Candidate] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> "Zoo":
+        ids = self.ids()
+        twice = sorted({id for id in ids if ids.count(id) > 1})
+        if twice:
+            raise ValueError(f"each candidate id may stand once only; twice or more: {twice}")
+        return self
+
+    def ids(self) -> list[str]:
+        """The candidates' ids, as listed."""
+        return [candidate.id for candidate in self.candidates]
+
+    def candidate(self, id: str) -> Candidate:
+        """The candidate of that id. Raises SettingsError that lists what there is."""
+        for candidate in self.candidates:
+            if candidate.id == id:
+                return candidate
+        raise SettingsError(
+            f"zoo '{self.name}' has no candidate '{id}'; it has: {', '.join(self.ids())}"
+        )
+
+
+def load_zoo(path: str | Path) -> Zoo:
+    """Reads a zoo file. Raises SettingsError naming file, key, rule and value."""
+    return validated(Zoo, read_yaml(path), str(path))

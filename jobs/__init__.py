@@ -1,0 +1,1 @@
+"""One thin command per step: parse, validate, call a role."""

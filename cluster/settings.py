@@ -151,7 +151,10 @@ def validated(model: type[Model], values: dict[str, Any], source: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first, *rest = error.errors(include_url=False)
+        # A misspelt key also leaves the right one missing: the misspelling is what to tell.
+        first, *rest = sorted(
+            error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden"
+        )
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
         message = f"{source}: key '{key}': {_rule(model, first)}"
         if rest:

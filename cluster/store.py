@@ -122,8 +122,9 @@ class Store:
                 shutil.rmtree(self.path(path))
             aside.replace(self.path(path))
             return
-        if self.has_folder(path):
-            self.filesystem.delete_file(self.path(f"{path}/{MARKER}"))
+        if self.exists(path):
+            self.filesystem.delete_dir(self.path(path))
+        self.filesystem.create_dir(self.path(path), recursive=True)
         pafs.copy_files(str(folder), self.path(path), destination_filesystem=self.filesystem)
         self.write_json(f"{path}/{MARKER}", {})
 

@@ -36,6 +36,7 @@ class VllmEngine(Section):
     kind: Literal["vllm"] = "vllm"
     source: str = Field(min_length=1, description="folder, store://models/NAME, or hub id")
     args: dict[str, Any] = Field(default_factory=dict, description="vLLM engine arguments")
+    chat_template: str | None = Field(None, description="Jinja, for models that bring none")
 
 
 class RemoteEngine(Section):
@@ -114,5 +115,21 @@ class Zoo(Section):
 
 
 def load_zoo(path: str | Path) -> Zoo:
-    """Reads a zoo file. Raises SettingsError naming file, key, rule and value."""
-    return validated(Zoo, read_yaml(path), str(path))
+    """Reads a zoo file; its key ``include`` names zoo files beside it whose candidates join.
+
+    Raises:
+        SettingsError: naming file, key, rule and value.
+    """
+    values = read_yaml(path)
+    included = _included(values.pop("include", []), Path(path))
+    candidates = values.get("candidates", [])
+    if included and isinstance(candidates, list):
+        values["candidates"] = [*included, *candidates]
+    return validated(Zoo, values, str(path))
+
+
+def _included(names: Any, path: Path) -> list[Candidate]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(f"{path}: key 'include': must be a list of files; found {names!r}")
+    zoos = [load_zoo(path.parent / name) for name in names]
+    return [candidate for zoo in zoos for candidate in zoo.candidates]

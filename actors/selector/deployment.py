@@ -1,0 +1,42 @@
+"""The selector on Ray Serve: scores of all candidates for an instruction, batched across requests.
+
+The method is in ``actors.selector.scoring``; here is only what carries it onto Ray.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ray import serve
+
+from actors.examiner.exam import load_cards
+from actors.selector.checkpoint import tuned_test
+from actors.selector.scoring import Selector
+from cluster.store import Store
+
+
+@serve.deployment(max_ongoing_requests=256)
+class SelectorDeployment:
+    """Holds a tuned selector and the capability cards of a zoo's candidates."""
+
+    def __init__(
+        self, store_url: str, selector_name: str, model_ids: Sequence[str], max_batch: int
+    ) -> None:
+        """Loads ``selectors/NAME`` and the candidates' cards of the test it was tuned with.
+
+        Raises:
+            StoreError: the selector or a candidate's card is not in the store.
+        """
+        store = Store(store_url)
+        folder = store.local_folder(f"selectors/{selector_name}")
+        self._selector = Selector.from_pretrained(folder)
+        self._cards = load_cards(store, tuned_test(folder), model_ids)
+        scores: Any = self.scores  # a method that serve.batch gave setters
+        scores.set_max_batch_size(max_batch)
+
+    @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.005)
+    async def scores(self, instructions: list[str]) -> list[dict[str, float]]:
+        """For one instruction (Serve gathers several): P('Yes') of each candidate by its id."""
+        scores_NM = await asyncio.to_thread(self._selector.scores, instructions, self._cards)
+        ids = [card.model_id for card in self._cards]
+        return [dict(zip(ids, row, strict=True)) for row in scores_NM.tolist()]

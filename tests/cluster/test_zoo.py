@@ -1,0 +1,64 @@
+"""Zoo files: includes, unique ids, and errors that list what exists."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import SettingsError
+from cluster.zoo import RemoteEngine, VllmEngine, load_zoo
+
+
+def zoo_file(folder: Path, text: str, name: str = "zoo.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+ONE = "name: one\ncandidates: [{id: a, engine: {kind: vllm, source: org/a}}]"
+
+
+def test_defaults_and_engine_kinds(tmp_path: Path) -> None:
+    remote = "{id: b, engine: {kind: remote, url: 'http://host/v1', model: m, key_variable: K}}"
+    zoo = load_zoo(zoo_file(tmp_path, ONE.replace("}}]", "}}, " + remote + "]")))
+    assert zoo.ids() == ["a", "b"]
+    assert isinstance(zoo.candidate("a").engine, VllmEngine)
+    assert isinstance(zoo.candidate("b").engine, RemoteEngine)
+    assert zoo.candidate("a").modalities == ("text",)
+
+
+def test_include_brings_the_candidates_of_another_file(tmp_path: Path) -> None:
+    zoo_file(tmp_path, ONE, "one.yaml")
+    both = "name: both\ninclude: [one.yaml]\ncandidates: [{id: b, engine: {kind: stand-in}}]"
+    assert load_zoo(zoo_file(tmp_path, both)).ids() == ["a", "b"]
+    twice = both.replace("id: b", "id: a")
+    with pytest.raises(SettingsError, match=r"stand once only.*'a'"):
+        load_zoo(zoo_file(tmp_path, twice))
+
+
+def test_unknown_candidate_lists_the_known(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no candidate 'z'; it has: a"):
+        load_zoo(zoo_file(tmp_path, ONE)).candidate("z")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ("id: a", "id: a/b", "candidates.0.id"),
+        ("kind: vllm", "kind: magic", "candidates.0.engine"),
+        ("source: org/a", "sauce: org/a", "source"),
+        ("candidates: [", "candidates: []\nx: [", "candidates"),
+    ],
+)
+def test_rules(tmp_path: Path, old: str, new: str, part: str) -> None:
+    with pytest.raises(SettingsError, match=part):
+        load_zoo(zoo_file(tmp_path, ONE.replace(old, new)))
+
+
+def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = RemoteEngine(kind="remote", url="http://host/v1", model="m", key_variable="SAT_KEY")
+    monkeypatch.delenv("SAT_KEY", raising=False)
+    with pytest.raises(SettingsError, match=r"SAT_KEY.*not set"):
+        engine.key()
+    monkeypatch.setenv("SAT_KEY", "secret")
+    assert engine.key() == "secret"
+    assert "secret" not in repr(engine)

@@ -6,7 +6,7 @@ A settings object is frozen: jobs pass it on, nobody changes it on the way.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -92,7 +92,7 @@ class RouterSettings(Section):
 class RoutingSettings(Section):
     """Routing a whole data set."""
 
-    instructions: str | None = Field(None, description="Parquet or JSONL file, or hub id")
+    instructions: str | None = Field(None, description="Parquet or JSONL file, a path or URL")
     output: str = Field("routed", description="folder under the store's routed/")
     max_tokens: int = Field(128, ge=1)
     batch_size: int = Field(64, ge=1)
@@ -171,16 +171,26 @@ def _rule(model: type[BaseModel], error: Any) -> str:
 
 
 def _allowed(model: type[BaseModel], parents: Sequence[str | int]) -> list[str]:
-    """The keys that may stand at ``parents``, walked through the nested models."""
+    """The keys that may stand at ``parents``, walked through nested models, lists and unions."""
+    models = [model]
     for name in parents:
-        if isinstance(name, int):
-            continue
-        field = model.model_fields[name].annotation
-        nested = getattr(field, "__args__", (field,))
-        model = next(
-            part for part in nested if isinstance(part, type) and issubclass(part, Section)
-        )
-    return list(model.model_fields)
+        fields = [found.model_fields for found in models]
+        if tagged := [found for found in models if name in _tags(found)]:
+            models = tagged  # pydantic puts the tag of a union's member into the path
+        elif isinstance(name, str):
+            models = [part for field in fields for part in _models_in(field[name].annotation)]
+    return [key for found in models for key in found.model_fields]
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation) if kind else ()
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -31,6 +31,7 @@ from cluster.errors import StoreError
 
 MARKER = "complete.json"
 _SCHEME = "store://"
+MODELS = f"{_SCHEME}models/"  # how a settings file names a model of the store
 
 
 class Store:

@@ -7,10 +7,14 @@ The data's way: questions -> outcomes -> (capability cards, JSON) -> choices.
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import pyarrow.json as pj
+import pyarrow.parquet as pq
 
 from cluster.errors import TableError
 
@@ -69,6 +73,28 @@ CHOICES = pa.schema(
 )
 
 _FIRST_ROWS = 3
+
+
+def read_table(source: str) -> pa.Table:
+    """The table of a Parquet or JSONL file, named by a path or by a URL that pyarrow knows.
+
+    Raises:
+        TableError: the file is missing, has another ending, or is not what its ending says.
+    """
+    readers = {".parquet": pq.read_table, ".jsonl": pj.read_json}
+    reader = readers.get(PurePosixPath(source).suffix)
+    if reader is None:
+        raise TableError(f"{source}: must end in one of {', '.join(readers)}")
+    try:
+        filesystem, path = pafs.FileSystem.from_uri(
+            source if "://" in source else Path(source).absolute().as_uri()
+        )
+        with filesystem.open_input_file(path) as stream:
+            return reader(stream)
+    except FileNotFoundError as error:
+        raise TableError(f"{source}: no such file") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TableError(f"{source}: cannot be read: {error}") from error
 
 
 def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:

@@ -5,14 +5,19 @@ from jobs.cli import run_job
 
 
 def run(settings: Settings) -> None:
-    """Prepares every packaged model that the settings' zoo or selector names, once."""
+    """Prepares every model of the store that the settings' zoo or selector names, once."""
     from actors.candidate.packaged import prepare
-    from cluster.store import Store, named_models
-    from cluster.zoo import load_zoo
+    from cluster.store import MODELS, Store
+    from cluster.zoo import VllmEngine, load_zoo
 
+    engines = [candidate.engine for candidate in load_zoo(settings.zoo).candidates]
+    sources = [engine.source for engine in engines if isinstance(engine, VllmEngine)]
     store = Store(settings.store)
-    for name in named_models(load_zoo(settings.zoo), settings.selector):
-        prepare(store, name)
+    for source in dict.fromkeys([*sources, settings.selector.encoder, settings.selector.decoder]):
+        if source.startswith(MODELS):
+            name = source.removeprefix(MODELS)
+            done = prepare(store, name)
+            print(f"{name}: {'prepared' if done else 'already there'}")
 
 
 if __name__ == "__main__":

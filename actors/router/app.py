@@ -43,9 +43,9 @@ def build_app(args: RouterArgs) -> Application:
             "choose (key 'router.auto_name')"
         )
     store = Store(args.store)
-    selector = SelectorDeployment.options(num_replicas=args.router.selector_replicas).bind(
-        store.url, args.selector_name, zoo.ids(), args.router.selector_batch
-    )
+    selector = serve.deployment(
+        SelectorDeployment, num_replicas=args.router.selector_replicas, max_ongoing_requests=256
+    ).bind(store.url, args.selector_name, zoo.ids(), args.router.selector_batch)
     return build_openai_app(
         {
             "llm_configs": [llm_config(candidate, store) for candidate in zoo.candidates],

@@ -70,12 +70,12 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         call_method: str,
         raw_request: Request | None = None,
     ) -> Response:
-        if body.model != self._auto_name:
-            return await super()._process_llm_request(body, call_method, raw_request)
-        choice = await self._choose(body)
-        body.model = choice.candidate
-        response = await super()._process_llm_request(body, call_method, raw_request)
-        return with_choice(response, choice)
+        choice = None
+        if body.model == self._auto_name:
+            choice = await self._choose(body)
+            body.model = choice.candidate
+        response: Response = await super()._process_llm_request(body, call_method, raw_request)
+        return with_choice(response, choice) if choice else response
 
     async def _choose(self, body: ChatCompletionRequest | CompletionRequest) -> Choice:
         scores = await self._selector.scores.remote(requested_text(body))
@@ -84,13 +84,26 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
 def requested_text(body: ChatCompletionRequest | CompletionRequest) -> str:
     """The instruction in a request. Raises HTTPException 400 where there is no text in it."""
-    prompt = body.messages if hasattr(body, "messages") else body.prompt
-    if isinstance(prompt, list) and prompt and all(isinstance(part, str) for part in prompt):
-        prompt = "\n".join(prompt)  # several prompts of one request go to one candidate
     try:
-        return instruction_text(prompt)
+        return _chat_text(body.messages) if hasattr(body, "messages") else _prompt_text(body.prompt)
     except UserError as error:
         raise HTTPException(400, str(error)) from error
+
+
+def _chat_text(messages: list[dict[str, Any]]) -> str:
+    for message in messages:
+        if not isinstance(message.get("content"), str | None):
+            # Pydantic hands parts over as an iterator that can be read once only.
+            message["content"] = list(message["content"])
+    return instruction_text(messages)
+
+
+def _prompt_text(prompt: Any) -> str:
+    prompts = [prompt] if isinstance(prompt, str) else prompt
+    if not isinstance(prompts, list) or not all(isinstance(part, str) for part in prompts):
+        raise UserError("a candidate is chosen by text: 'prompt' must be text, not tokens")
+    # Several prompts of one request go to one candidate.
+    return instruction_text([{"role": "user", "content": "\n".join(prompts).strip()}])
 
 
 def with_choice(response: Response, choice: Choice) -> Response:

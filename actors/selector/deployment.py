@@ -15,7 +15,6 @@ from actors.selector.scoring import Selector
 from cluster.store import Store
 
 
-@serve.deployment(max_ongoing_requests=256)
 class SelectorDeployment:
     """Holds a tuned selector and the capability cards of a zoo's candidates."""
 

@@ -45,8 +45,9 @@ def test_unknown_candidate_lists_the_known(tmp_path: Path) -> None:
     [
         ("id: a", "id: a/b", "candidates.0.id"),
         ("kind: vllm", "kind: magic", "candidates.0.engine"),
-        ("source: org/a", "sauce: org/a", "source"),
-        ("candidates: [", "candidates: []\nx: [", "candidates"),
+        ("source: org/a", "sauce: org/a", "unknown key; allowed: kind, source, args"),
+        ("source: org/a", "source: org/a, args: 3", "args.*found 3"),
+        ("candidates: [", "candidates: []\nx: [", "'x': unknown key; allowed: name, candidates"),
     ],
 )
 def test_rules(tmp_path: Path, old: str, new: str, part: str) -> None:

@@ -1,0 +1,77 @@
+"""The whole way in small: prepare, examine, tune, serve, ask ten instructions, print a table."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cluster.settings import Settings
+from jobs.cli import run_job
+
+INSTRUCTIONS = (
+    "What is 17 + 26?",
+    "Name the capital of Japan.",
+    "Write one sentence about autumn.",
+    "Which is heavier: a kilogram of iron or a gram of gold?",
+    "Translate into Spanish: good morning.",
+    "What does this Python line print: print(len('router'))",
+    "Is a whale a fish or a mammal?",
+    "Give a word that means the opposite of 'ancient'.",
+    "If all roses are flowers, and this is a rose, is it a flower?",
+    "Spell the word 'rhythm' backwards.",
+)
+
+
+def run(settings: Settings) -> None:
+    """Ends with the table of instruction, scores, chosen candidate and answer."""
+    from rich.console import Console
+
+    from jobs import examine_candidates, prepare_models, tune_selector
+
+    console = Console()
+    for title, step in (
+        ("1/5  models", prepare_models.run),
+        ("2/5  aptitude test", examine_candidates.run),
+        ("3/5  tuning", tune_selector.run),
+    ):
+        console.rule(title)
+        step(settings)
+    console.rule("4/5  serving")
+    answers = list(ask(settings))
+    console.rule("5/5  ten instructions for model 'auto'")
+    console.print(answers_table(answers))
+
+
+def ask(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Serves the zoo, asks each instruction with the official client, and stops serving."""
+    from openai import OpenAI
+
+    from actors.router.app import serving
+    from jobs.ray_session import ray_session
+
+    with ray_session(settings.ray), serving(settings) as url:
+        client = OpenAI(base_url=url, api_key="none", timeout=300)
+        for instruction in INSTRUCTIONS:
+            reply = client.chat.completions.create(
+                model=settings.router.auto_name,
+                messages=[{"role": "user", "content": instruction}],
+                max_tokens=24,
+                temperature=0,
+            )
+            choice: dict[str, Any] = (reply.model_extra or {})["model_sat"]
+            answer = reply.choices[0].message.content or ""
+            yield {"instruction": instruction, "answer": " ".join(answer.split()), **choice}
+
+
+def answers_table(answers: list[dict[str, Any]]) -> Any:
+    """A rich table with a row for each answer."""
+    from rich.table import Table
+
+    ids = sorted(answers[0]["scores"])
+    table = Table("instruction", *(f"P('Yes') {id}" for id in ids), "chosen", "answer")
+    for row in answers:
+        scores = (f"{row['scores'][id]:.3f}" for id in ids)
+        table.add_row(row["instruction"], *scores, row["candidate"], row["answer"])
+    return table
+
+
+if __name__ == "__main__":
+    run_job("demo")

@@ -49,7 +49,9 @@ class SelectorSettings(Section):
     max_instruction_tokens: int = Field(
         512, ge=8, description="longer instructions keep their head and their tail"
     )
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="what matrices are multiplied in; weights stay float32"
+    )
 
 
 class StageSettings(Section):
@@ -75,6 +77,7 @@ class TuningSettings(Section):
     stage2: StageSettings = StageSettings(lr=2e-5, lr_scale=5.0)
     checkpoint_every: int = Field(50, ge=1, description="optimiser steps between checkpoints")
     workers: int = Field(1, ge=1)
+    cpus_per_worker: int = Field(1, ge=1, description="CPUs a worker takes, and its threads")
     use_gpu: bool = False
     seed: int = 0
 
@@ -86,6 +89,7 @@ class RouterSettings(Section):
     port: int = Field(8000, ge=1, le=65535)
     auto_name: str = Field("auto", min_length=1, description="model name that lets us choose")
     selector_replicas: int = Field(1, ge=1)
+    selector_gpus: float = Field(0.0, ge=0, description="GPUs of a selector replica; 0: on CPU")
     selector_batch: int = Field(8, ge=1, description="instructions scored together at most")
 
 

@@ -11,7 +11,9 @@ from ray.serve import Application
 from ray.serve.llm import build_openai_app
 
 from actors.candidate.online import llm_config
+from actors.examiner.records import load_cards
 from actors.router.ingress import SelectingIngress
+from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
 from cluster.errors import SettingsError
 from cluster.settings import RouterSettings, Section, Settings
@@ -33,7 +35,7 @@ def build_app(args: RouterArgs) -> Application:
 
     Raises:
         SettingsError: the zoo file breaks a rule, or names a candidate like the virtual model.
-        StoreError: a model folder is not in the store.
+        StoreError: the selector, a card or a model folder is not in the store.
     """
     zoo = load_zoo(args.zoo)
     auto_name = args.router.auto_name
@@ -43,9 +45,21 @@ def build_app(args: RouterArgs) -> Application:
             "choose (key 'router.auto_name')"
         )
     store = Store(args.store)
+    # Replicas load these again; here it is said at once if they are not there.
+    load_cards(store, tuned_test(store.local_folder(f"selectors/{args.selector_name}")), zoo.ids())
+    router = args.router
     selector = serve.deployment(
-        SelectorDeployment, num_replicas=args.router.selector_replicas, max_ongoing_requests=256
-    ).bind(store.url, args.selector_name, zoo.ids(), args.router.selector_batch)
+        SelectorDeployment,
+        num_replicas=router.selector_replicas,
+        max_ongoing_requests=256,
+        ray_actor_options={"num_gpus": router.selector_gpus},
+    ).bind(
+        store.url,
+        args.selector_name,
+        zoo.ids(),
+        device="cuda" if router.selector_gpus else "cpu",
+        max_batch=router.selector_batch,
+    )
     return build_openai_app(
         {
             "llm_configs": [llm_config(candidate, store) for candidate in zoo.candidates],

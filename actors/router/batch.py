@@ -19,7 +19,7 @@ from ray.data import ActorPoolStrategy, Dataset, SaveMode
 
 from actors.candidate.batch import batch_engine
 from actors.candidate.engine import BatchEngine, Sampling
-from actors.examiner.exam import load_cards
+from actors.examiner.records import load_cards
 from actors.router.policy import best_quality
 from actors.selector.checkpoint import tuned_test
 from actors.selector.instruction import instruction_text
@@ -94,11 +94,17 @@ def _score_once(base: str, zoo: Zoo, settings: Settings, store: Store) -> None:
                 "name another folder"
             )
         return
-    source = str(settings.routing.instructions)
+    source, gpus = str(settings.routing.instructions), settings.router.selector_gpus
     instructions = check_instructions(read_table(source), source)
     scored = ray.data.from_arrow(instructions).map_batches(
         _Score,
-        fn_constructor_args=(store.url, settings.selector_name, zoo.ids()),
+        fn_constructor_args=(
+            store.url,
+            settings.selector_name,
+            zoo.ids(),
+            "cuda" if gpus else "cpu",
+        ),
+        num_gpus=gpus,
         compute=ActorPoolStrategy(size=settings.router.selector_replicas),
         batch_format="pyarrow",
         batch_size=settings.routing.batch_size,
@@ -110,10 +116,12 @@ def _score_once(base: str, zoo: Zoo, settings: Settings, store: Store) -> None:
 class _Score:
     """Scores batches of INSTRUCTIONS and chooses: gives SCORED."""
 
-    def __init__(self, store_url: str, selector_name: str, model_ids: Sequence[str]) -> None:
+    def __init__(
+        self, store_url: str, selector_name: str, model_ids: Sequence[str], device: str
+    ) -> None:
         store = Store(store_url)
         folder = store.local_folder(f"selectors/{selector_name}")
-        self.selector = Selector.from_pretrained(folder)
+        self.selector = Selector.from_pretrained(folder, device)
         self.cards = load_cards(store, tuned_test(folder), model_ids)
 
     def __call__(self, instructions: pa.Table) -> pa.Table:

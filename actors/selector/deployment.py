@@ -9,7 +9,7 @@ from typing import Any
 
 from ray import serve
 
-from actors.examiner.exam import load_cards
+from actors.examiner.records import load_cards
 from actors.selector.checkpoint import tuned_test
 from actors.selector.scoring import Selector
 from cluster.store import Store
@@ -19,7 +19,13 @@ class SelectorDeployment:
     """Holds a tuned selector and the capability cards of a zoo's candidates."""
 
     def __init__(
-        self, store_url: str, selector_name: str, model_ids: Sequence[str], max_batch: int
+        self,
+        store_url: str,
+        selector_name: str,
+        model_ids: Sequence[str],
+        *,
+        device: str,
+        max_batch: int,
     ) -> None:
         """Loads ``selectors/NAME`` and the candidates' cards of the test it was tuned with.
 
@@ -28,12 +34,12 @@ class SelectorDeployment:
         """
         store = Store(store_url)
         folder = store.local_folder(f"selectors/{selector_name}")
-        self._selector = Selector.from_pretrained(folder)
+        self._selector = Selector.from_pretrained(folder, device)
         self._cards = load_cards(store, tuned_test(folder), model_ids)
         scores: Any = self.scores  # a method that serve.batch gave setters
         scores.set_max_batch_size(max_batch)
 
-    @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.005)
+    @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.005)  # type: ignore[untyped-decorator]
     async def scores(self, instructions: list[str]) -> list[dict[str, float]]:
         """For one instruction (Serve gathers several): P('Yes') of each candidate by its id."""
         scores_NM = await asyncio.to_thread(self._selector.scores, instructions, self._cards)

@@ -1,0 +1,248 @@
+"""The engines for batches, on Ray Data: vLLM, a remote OpenAI-compatible endpoint, the stand-in.
+
+Owns how a dataset passes an engine and which resources that takes. Rows on the way:
+
+    caller's         messages, and columns that identify the row
+    vLLM: tokenized  caller (struct: the caller's columns), tokenized_prompt, __inference_error__
+    vLLM: answered   ... generated_text, num_input_tokens, num_generated_tokens
+    given back       the caller's columns without messages, and those of engine.COMPLETION
+
+vLLM's chats are tokenized here rather than by Ray's chat template stage, which renders text and
+has it tokenized once more with special tokens: templates that begin with bos (Llama, Gemma)
+would get it twice, and batches would see other tokens than the online engine.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from actors.candidate import placement
+from actors.candidate.engine import COMPLETION, BatchEngine, Sampling
+from cluster.store import Store, model_source
+from cluster.zoo import Candidate, RemoteEngine, StandInEngine, VllmEngine
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+    from ray.data.llm import vLLMEngineProcessorConfig
+
+_ERROR = "__inference_error__"  # Ray's name: rows where it is set pass the engine untouched
+_LIGHT = {"num_cpus": 0.25}  # of steps that only move columns
+_RETRIES = 5
+_ANSWER_SECONDS = 300.0
+
+
+def batch_engine(candidate: Candidate, store: Store, batch_size: int) -> BatchEngine:
+    """The engine that answers batches for ``candidate``.
+
+    Raises:
+        StoreError: the model's folder is not there.
+        SettingsError: the variable of a remote engine's API key is not set.
+    """
+    engine = candidate.engine
+    if isinstance(engine, VllmEngine):
+        return VllmBatch(candidate, model_source(engine.source, store), batch_size)
+    if isinstance(engine, RemoteEngine):
+        engine.key()
+        return RemoteBatch(engine, batch_size)
+    return StandInBatch(engine, batch_size)
+
+
+class VllmBatch:
+    """vLLM in actors of this cluster."""
+
+    def __init__(self, candidate: Candidate, source: str, batch_size: int) -> None:
+        assert isinstance(candidate.engine, VllmEngine)
+        self.arguments = placement.arguments(candidate.engine, candidate.resources)
+        self.resources = candidate.resources
+        self.source = source
+        self.batch_size = batch_size
+
+    def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
+        """See BatchEngine."""
+        from ray.data.llm import build_processor
+
+        tokenized = conversations.map_batches(
+            _Tokenize,
+            fn_constructor_args=(self.source,),
+            batch_format="pyarrow",
+            batch_size=self.batch_size,
+            concurrency=1,
+            num_cpus=0.5,
+        )
+        parameters = sampling.parameters()
+        processor = build_processor(
+            self._config(),
+            preprocess=lambda row: {"sampling_params": parameters},
+            preprocess_map_kwargs=_LIGHT,
+            postprocess_map_kwargs=_LIGHT,
+        )
+        return processor(tokenized).map_batches(_answered, batch_format="pyarrow", **_LIGHT)
+
+    def _config(self) -> "vLLMEngineProcessorConfig":
+        from ray.data.llm import vLLMEngineProcessorConfig
+
+        fewest = max(1, self.resources.min_replicas)
+        return vLLMEngineProcessorConfig(
+            model_source=self.source,
+            engine_kwargs=dict(self.arguments),
+            batch_size=self.batch_size,
+            concurrency=(fewest, max(fewest, self.resources.max_replicas)),
+            accelerator_type=self.resources.accelerator_type,
+            placement_group_config={"bundles": placement.bundles(self.resources)},
+            runtime_env={"env_vars": placement.variables(self.resources)},
+            should_continue_on_error=True,
+            chat_template_stage=False,
+            tokenize_stage=False,
+            detokenize_stage=False,
+        )
+
+
+class _Tokenize:
+    """Packs the caller's columns, and puts the tokens of the chat beside them."""
+
+    def __init__(self, source: str) -> None:
+        from transformers import AutoTokenizer
+
+        self.tokenizer = AutoTokenizer.from_pretrained(source)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        rows = [self._tokens(messages) for messages in table["messages"].to_pylist()]
+        caller = table.drop_columns(["messages"]).to_struct_array().combine_chunks()
+        columns = {
+            "caller": caller,
+            "tokenized_prompt": pa.array([tokens for tokens, _ in rows], pa.list_(pa.int64())),
+            _ERROR: pa.array([error for _, error in rows], pa.string()),
+        }
+        return pa.table(columns)
+
+    def _tokens(self, messages: list[dict[str, str]]) -> tuple[list[int], str]:
+        # A template is the model's own little program. Some refuse roles or orders of messages;
+        # that is an error of this row, and the row needs some tokens to keep the column's type.
+        from jinja2 import TemplateError
+
+        try:
+            encoded = self.tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, return_dict=True
+            )
+        except (TemplateError, ValueError) as error:
+            return [0], f"{type(error).__name__}: {error}"
+        return list(encoded["input_ids"]), ""
+
+
+def _answered(table: pa.Table) -> pa.Table:
+    """The columns given back, from those that Ray's processor leaves."""
+    failed = pc.not_equal(table[_ERROR], "")
+    columns = _fields(table["caller"])
+    for name, source in (
+        ("output", "generated_text"),
+        ("prompt_tokens", "num_input_tokens"),
+        ("completion_tokens", "num_generated_tokens"),
+    ):
+        kind = COMPLETION.field(name).type
+        null = pa.scalar(None, kind)
+        known = source in table.column_names  # not so where no row of the block was answered
+        columns[name] = pc.if_else(failed, null, table[source].cast(kind) if known else null)
+    columns["error"] = pc.if_else(failed, table[_ERROR], pa.scalar(None, pa.string()))
+    return pa.table(columns)
+
+
+def _fields(structs: pa.ChunkedArray) -> dict[str, pa.Array]:
+    names = [field.name for field in structs.type]
+    return dict(zip(names, structs.combine_chunks().flatten(), strict=True))
+
+
+class RemoteBatch:
+    """An OpenAI-compatible endpoint elsewhere; each batch's questions are sent side by side."""
+
+    def __init__(self, engine: RemoteEngine, batch_size: int) -> None:
+        self.engine = engine
+        self.batch_size = batch_size
+
+    def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
+        """See BatchEngine."""
+        return conversations.map_batches(
+            _Ask,
+            fn_constructor_args=(self.engine, sampling),
+            batch_format="pyarrow",
+            batch_size=self.batch_size,
+            concurrency=1,
+            max_concurrency=self.engine.concurrency,
+            num_cpus=0.5,
+        )
+
+
+class _Ask:
+    """Asks the endpoint; reads the key where it runs, so that it is never sent or stored."""
+
+    def __init__(self, engine: RemoteEngine, sampling: Sampling) -> None:
+        from openai import AsyncOpenAI
+
+        self.model = engine.model
+        self.parameters = sampling.parameters()
+        self.client = AsyncOpenAI(
+            base_url=engine.url,
+            api_key=engine.key() or "none",  # the client insists on one
+            max_retries=_RETRIES,
+            timeout=_ANSWER_SECONDS,
+        )
+
+    async def __call__(self, table: pa.Table) -> AsyncIterator[pa.Table]:
+        conversations = table["messages"].to_pylist()
+        yield _with(table, await asyncio.gather(*map(self._answer, conversations)))
+
+    async def _answer(self, messages: Any) -> dict[str, Any]:
+        from openai import OpenAIError
+
+        try:
+            reply = await self.client.chat.completions.create(
+                model=self.model, messages=messages, **self.parameters
+            )
+        except OpenAIError as error:
+            return {"error": f"{type(error).__name__}: {error}"}
+        if not reply.choices:
+            return {"error": "the endpoint gave no choices"}
+        usage = reply.usage
+        return {
+            "output": reply.choices[0].message.content or "",
+            "prompt_tokens": usage.prompt_tokens if usage else None,
+            "completion_tokens": usage.completion_tokens if usage else None,
+        }
+
+
+class StandInBatch:
+    """Answers the same always; batches take as long as one answer."""
+
+    def __init__(self, engine: StandInEngine, batch_size: int) -> None:
+        self.engine = engine
+        self.batch_size = batch_size
+
+    def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
+        """See BatchEngine."""
+        reply = partial(_stand_in, engine=self.engine)
+        return conversations.map_batches(
+            reply, batch_format="pyarrow", batch_size=self.batch_size, **_LIGHT
+        )
+
+
+def _stand_in(table: pa.Table, engine: StandInEngine) -> pa.Table:
+    time.sleep(engine.seconds)
+    asked = [
+        sum(len(message["content"].split()) for message in messages)
+        for messages in table["messages"].to_pylist()
+    ]
+    said = {"output": engine.reply, "completion_tokens": len(engine.reply.split())}
+    return _with(table, [{**said, "prompt_tokens": words} for words in asked])
+
+
+def _with(table: pa.Table, completions: list[dict[str, Any]]) -> pa.Table:
+    """The caller's columns without the messages, and those of the completions."""
+    answers = pa.Table.from_pylist(completions, schema=COMPLETION)
+    given_back = table.drop_columns(["messages"])
+    for name in COMPLETION.names:
+        given_back = given_back.append_column(name, answers[name])
+    return given_back

@@ -1,0 +1,67 @@
+"""The engines online: one candidate's ``LLMConfig``, for Ray Serve's OpenAI application.
+
+Owns which server runs a candidate, and with which resources. How requests reach it is the
+ingress' business: Ray's, or the router's.
+"""
+
+from typing import Any
+
+from ray.serve.llm import LLMConfig
+
+from actors.candidate import placement
+from actors.candidate.servers import RemoteServer, StandInServer
+from cluster.store import Store, model_source
+from cluster.zoo import Candidate, Resources, VllmEngine
+
+# Requests under way on a replica at which Serve adds another one; Ray's own default never does.
+_BUSY_REPLICA = 32
+
+
+def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
+    """What ``ray.serve.llm.build_openai_app`` needs of a candidate.
+
+    Raises:
+        StoreError: the model's folder is not there.
+    """
+    if isinstance(candidate.engine, VllmEngine):
+        return _vllm_config(candidate, candidate.engine, store)
+    kind = candidate.engine.kind
+    return LLMConfig(
+        model_loading_config={"model_id": candidate.id},
+        server_cls={"remote": RemoteServer, "stand-in": StandInServer}[kind],
+        engine_kwargs=candidate.engine.model_dump(),
+        accelerator_config={"kind": "cpu"},
+        deployment_config={
+            "autoscaling_config": _autoscaling(candidate.resources),
+            # It waits for others most of the time.
+            "ray_actor_options": {"num_cpus": min(candidate.resources.cpus, 0.1)},
+        },
+    )
+
+
+def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMConfig:
+    resources = candidate.resources
+    return LLMConfig(
+        model_loading_config={
+            "model_id": candidate.id,
+            "model_source": model_source(engine.source, store),
+        },
+        engine_kwargs=placement.arguments(engine, resources),
+        accelerator_type=resources.accelerator_type,
+        accelerator_config={"kind": "gpu" if resources.gpus else "cpu"},
+        placement_group_config={"bundles": placement.bundles(resources)},
+        runtime_env={"env_vars": placement.variables(resources)},
+        deployment_config={
+            "autoscaling_config": _autoscaling(resources),
+            # The bundles hold all the CPUs; Serve adds the replica's own to the first one.
+            "ray_actor_options": {"num_cpus": 0},
+        },
+    )
+
+
+def _autoscaling(resources: Resources) -> dict[str, Any]:
+    return {
+        "min_replicas": resources.min_replicas,
+        "max_replicas": max(resources.min_replicas, resources.max_replicas),
+        "target_ongoing_requests": _BUSY_REPLICA,
+    }

@@ -1,0 +1,156 @@
+"""A selector on disk: one folder that says all about itself and loads without its sources.
+
+    selector.json            format, kind, settings, what it was tuned on, library versions
+    tensors.json             the tensors that each safetensors file must hold, with their shapes
+    encoder/                 capability encoder, as SentenceTransformer saves it
+    decoder/                 decoder and its tokenizer, as transformers saves them
+    connector.safetensors    W of eq. 2
+
+A folder is written beside its place and renamed, so it is whole or not there. It holds JSON, text
+and safetensors, never a pickle. Where folders lie in a store is ``cluster.store``'s business; the
+network itself is ``network``'s.
+"""
+
+import json
+import shutil
+import uuid
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from actors.selector.network import SAFE, ModelSat
+from cluster.errors import StoreError
+from cluster.settings import SelectorSettings, validated
+
+FORMAT_VERSION = 1
+KIND = "model-sat"
+_ABOUT = "selector.json"
+_TENSORS = "tensors.json"
+_CONNECTOR = "connector.safetensors"
+_LIBRARIES = ("torch", "transformers", "sentence-transformers", "safetensors")
+
+
+def save(model: ModelSat, folder: str | Path, tuned_on: dict[str, Any] | None = None) -> None:
+    """Writes a selector, replacing one that lies there.
+
+    Args:
+        model: the network.
+        folder: where it shall lie.
+        tuned_on: zoo, candidates, ``test`` (the hash of the aptitude test) and figures;
+            None if it was never tuned.
+    """
+    place = Path(folder)
+    aside = place.parent / f".{place.name}.{uuid.uuid4().hex}"
+    aside.mkdir(parents=True)
+    try:
+        _write(model, aside, tuned_on)
+        if place.exists():
+            shutil.rmtree(place)
+        aside.rename(place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def load(folder: str | Path) -> ModelSat:
+    """The network of a folder, on the CPU.
+
+    Raises:
+        StoreError: the folder or a file is missing, of another format, or a file holds other
+            tensors than it was written with. The message names the file.
+    """
+    place = Path(folder)
+    settings = validated(SelectorSettings, about(place)["settings"], str(place / _ABOUT))
+    for name, tensors in _read_json(place / _TENSORS).items():
+        _check_tensors(place / name, tensors)
+    encoder = SentenceTransformer(
+        str(place / "encoder"),
+        device="cpu",
+        trust_remote_code=False,
+        local_files_only=True,
+        model_kwargs=SAFE,
+    )
+    offline = {"trust_remote_code": False, "local_files_only": True}
+    decoder = AutoModelForCausalLM.from_pretrained(place / "decoder", **offline, **SAFE)
+    tokenizer = AutoTokenizer.from_pretrained(place / "decoder", **offline)
+    model = ModelSat(encoder, decoder, tokenizer, settings)
+    model.connector.load_state_dict(load_file(place / _CONNECTOR))
+    return model
+
+
+def about(folder: str | Path) -> dict[str, Any]:
+    """What ``selector.json`` says. Raises StoreError if it is missing or of another format."""
+    file = Path(folder) / _ABOUT
+    if not Path(folder).is_dir():
+        raise StoreError(f"{folder}: no such selector folder")
+    found: dict[str, Any] = _read_json(file)
+    for key, expected in (("format_version", FORMAT_VERSION), ("kind", KIND)):
+        if found.get(key) != expected:
+            raise StoreError(f"{file}: '{key}' must be {expected!r}; found {found.get(key)!r}")
+    return found
+
+
+def tuned_test(folder: str | Path) -> str:
+    """The hash of the aptitude test whose cards a selector was tuned with.
+
+    Raises:
+        StoreError: as ``about``; or the selector was never tuned.
+    """
+    tuned_on = about(folder)["tuned_on"]
+    if tuned_on is None:
+        raise StoreError(f"{Path(folder) / _ABOUT}: the selector was never tuned, it has no test")
+    return str(tuned_on["test"])
+
+
+def _write(model: ModelSat, folder: Path, tuned_on: dict[str, Any] | None) -> None:
+    model.encoder.save(str(folder / "encoder"), create_model_card=False)
+    model.decoder.save_pretrained(folder / "decoder")
+    model.inquiry.tokenizer.save_pretrained(folder / "decoder")
+    save_file({"weight": model.connector.weight.detach().contiguous()}, folder / _CONNECTOR)
+    files = sorted(folder.rglob("*.safetensors"))
+    _write_json(folder / _TENSORS, {str(file.relative_to(folder)): _shapes(file) for file in files})
+    said = {
+        "format_version": FORMAT_VERSION,
+        "kind": KIND,
+        "settings": model.settings.model_dump(),
+        "tuned_on": tuned_on,
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+    _write_json(folder / _ABOUT, said)
+
+
+def _check_tensors(file: Path, expected: dict[str, list[int]]) -> None:
+    found = _shapes(file)
+    for name in sorted(expected.keys() - found.keys()):
+        raise StoreError(f"{file}: tensor '{name}' is missing")
+    for name in sorted(found.keys() - expected.keys()):
+        raise StoreError(f"{file}: tensor '{name}' is unexpected")
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise StoreError(f"{file}: tensor '{name}' must be {shape}; found {found[name]}")
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    """Names and shapes from the header of a safetensors file; no tensor is read."""
+    try:
+        with safe_open(file, "pt") as tensors:
+            return {name: tensors.get_slice(name).get_shape() for name in sorted(tensors.keys())}
+    except Exception as error:  # safetensors has no public base class for its errors
+        raise StoreError(f"{file}: cannot be read: {error}") from error
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{file}: no such file") from error
+    except ValueError as error:
+        raise StoreError(f"{file}: is no JSON: {error}") from error
+
+
+def _write_json(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

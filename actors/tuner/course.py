@@ -1,0 +1,169 @@
+"""The course of tuning: stages, epochs and steps in their order, on one device and free of Ray.
+
+Owns where tuning stands and how that is written and taken up again, so that a course that was
+broken off goes on exactly as it would have. A state folder holds, without pickle:
+
+    progress.json           stage, step, state of the schedule, scalars of the optimiser
+    network.safetensors     the weights that learn in the stage
+    optimizer.safetensors   the optimiser's tensors, as INDEX.NAME
+
+Dropout stays off throughout: an accuracy on a card moves psi less than dropout does, and no
+random state has to be kept. Several workers and reports are ``loop``'s.
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from actors.selector.network import ModelSat
+from actors.tuner.samples import Group, Record, draw_groups
+from actors.tuner.stages import (
+    STAGES,
+    enter_stage,
+    make_optimizer,
+    make_scheduler,
+    stage_settings,
+)
+from actors.tuner.steps import Batcher, train_step
+from cluster.settings import TuningSettings
+
+_PROGRESS = "progress.json"
+_NETWORK = "network.safetensors"
+_OPTIMIZER = "optimizer.safetensors"
+
+
+class Worker(NamedTuple):
+    """Which of several workers this is; each trains on its own groups of a step."""
+
+    rank: int
+    world: int
+
+
+ALONE = Worker(rank=0, world=1)
+
+
+class Step(NamedTuple):
+    """A step that was done."""
+
+    stage: int
+    step: int
+    of: int
+    metrics: dict[str, float]
+
+
+class Course:
+    """Tunes a network in place, step by step."""
+
+    def __init__(
+        self,
+        model: ModelSat,
+        records: Sequence[Record],
+        settings: TuningSettings,
+        worker: Worker = ALONE,
+        wrap: Callable[[ModelSat, int], nn.Module] = lambda model, stage: model,
+    ) -> None:
+        """``wrap`` joins the workers' gradients: it is called with the model in each stage."""
+        self.model = model
+        self._records = records
+        self._settings = settings
+        self._worker = worker
+        self._wrap = wrap
+        self._drawn: tuple[int, int] | None = None  # stage and epoch that ``_epoch`` holds
+        self._epoch: list[Group] = []
+        self._enter(STAGES[0])
+
+    def steps(self) -> Iterator[Step]:
+        """Trains to the end, yielding after each step; ``save`` may be called there."""
+        yield from self._rest_of_stage()
+        for stage in STAGES[STAGES.index(self._stage) + 1 :]:
+            self._enter(stage)
+            yield from self._rest_of_stage()
+
+    def save(self, folder: Path) -> None:
+        """Writes where the course stands into an existing folder."""
+        weights = {name: weight.detach().contiguous() for name, weight in self._learning().items()}
+        save_file(weights, folder / _NETWORK)
+        state = self._optimizer.state_dict()
+        tensors = {
+            f"{index}.{name}": tensor.contiguous()
+            for index, values in state["state"].items()
+            for name, tensor in values.items()
+        }
+        save_file(tensors, folder / _OPTIMIZER)
+        progress = {
+            "stage": self._stage,
+            "step": self._step,
+            "scheduler": self._scheduler.state_dict(),
+            "param_groups": state["param_groups"],
+        }
+        (folder / _PROGRESS).write_text(json.dumps(progress, indent=2))
+
+    def resume(self, folder: Path) -> None:
+        """Goes on from a folder that ``save`` wrote; call it before ``steps``."""
+        progress = json.loads((folder / _PROGRESS).read_text())
+        self._stage, self._step = progress["stage"], progress["step"]
+        self._enter(self._stage)
+        learning = self._learning()
+        weights = load_file(folder / _NETWORK)
+        assert weights.keys() == learning.keys(), folder
+        with torch.no_grad():
+            for name, weight in weights.items():
+                learning[name].copy_(weight)
+        _load_optimizer(self._optimizer, folder / _OPTIMIZER, progress["param_groups"])
+        self._scheduler.load_state_dict(progress["scheduler"])
+
+    def _enter(self, stage: int) -> None:
+        enter_stage(self.model, stage)
+        rates = stage_settings(self._settings, stage)
+        self._stage, self._step = stage, 0
+        self._total = rates.epochs * self._steps_per_epoch()
+        self._optimizer = make_optimizer(self.model, stage, rates)
+        self._scheduler = make_scheduler(self._optimizer, self._total)
+
+    def _rest_of_stage(self) -> Iterator[Step]:
+        if self._step == self._total:
+            return
+        batcher, wrapped = Batcher(self.model), self._wrap(self.model, self._stage)
+        while self._step < self._total:
+            batch = batcher.batch(self._groups())
+            metrics = train_step(wrapped, batch, self._optimizer, self._scheduler)
+            self._step += 1
+            yield Step(self._stage, self._step, self._total, metrics)
+
+    def _steps_per_epoch(self) -> int:
+        count = self._settings.groups_per_epoch or sum(len(row.right) for row in self._records)
+        return math.ceil(count / (self._settings.groups_per_step * self._worker.world))
+
+    def _groups(self) -> list[Group]:
+        """This worker's groups of the next step; an epoch's last step fills up from its start."""
+        epoch, step = divmod(self._step, self._steps_per_epoch())
+        if (self._stage, epoch) != self._drawn:
+            self._drawn = (self._stage, epoch)
+            self._epoch = draw_groups(
+                self._records,
+                self._settings.group_size,
+                self._settings.groups_per_epoch,
+                seed=f"{self._settings.seed}/{self._stage}/{epoch}",
+            )
+        size = self._settings.groups_per_step
+        first = (step * self._worker.world + self._worker.rank) * size
+        return [self._epoch[index % len(self._epoch)] for index in range(first, first + size)]
+
+    def _learning(self) -> dict[str, nn.Parameter]:
+        return {name: w for name, w in self.model.named_parameters() if w.requires_grad}
+
+
+def _load_optimizer(optimizer: AdamW, file: Path, param_groups: list[dict[str, Any]]) -> None:
+    state: dict[int, dict[str, Tensor]] = defaultdict(dict)
+    for key, tensor in load_file(file).items():
+        index, _, name = key.partition(".")
+        state[int(index)][name] = tensor
+    optimizer.load_state_dict({"state": dict(state), "param_groups": param_groups})

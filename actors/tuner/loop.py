@@ -1,0 +1,214 @@
+"""Tuning on Ray Train: the only module of the tuner that knows the cluster.
+
+Owns the run's folder in the store, the loop on each worker, and the driver. Run folder:
+
+    tuning/RUN/data/        outcomes and questions as Parquet, cards as JSON
+    tuning/RUN/checkpoint*  states of the course, and Ray Train's own list of them
+
+RUN is the selector's name and a hash of data and settings. So the same call again goes on from
+the last checkpoint, and a call with anything else never meets it. What a step does is ``course``'s
+and ``steps``' business.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray.train
+import ray.train.torch
+import torch
+from torch import nn
+
+from actors.examiner.card import CapabilityCard
+from actors.selector import checkpoint
+from actors.selector.network import ModelSat, create
+from actors.tuner.course import Course, Step, Worker
+from actors.tuner.samples import Record, Samples, read_samples
+from actors.tuner.steps import figures, predict
+from cluster.errors import TableError
+from cluster.settings import Settings, TuningSettings
+from cluster.store import Store
+
+MAX_FAILURES = 2  # times that a run takes itself up again after a lost worker
+_UNTUNED = "untuned.json"  # figures before the first step, kept in every checkpoint
+
+
+def tune(
+    settings: Settings,
+    zoo_name: str,
+    cards: Sequence[CapabilityCard],
+    questions: pa.Table,
+    outcomes: pa.Table,
+    store: Store,
+) -> dict[str, Any]:
+    """Tunes a selector and puts it into the store as ``selectors/NAME``.
+
+    Returns:
+        What ``selector.json`` says it was tuned on: among it ``untuned`` and ``tuned``, the
+        figures of held-out questions.
+
+    Raises:
+        TableError: as ``read_samples``; or the cards are of different aptitude tests.
+    """
+    read_samples(outcomes, questions, cards, settings.tuning.held_out)  # errors before any work
+    tuned_on = {
+        "zoo": zoo_name,
+        "candidates": sorted(set(outcomes["model_id"].to_pylist())),
+        "test": _one_test(cards),
+    }
+    run = _run_name(settings, tuned_on, cards, questions, outcomes)
+    store.write_table(f"tuning/{run}/data/questions.parquet", questions)
+    store.write_table(f"tuning/{run}/data/outcomes.parquet", outcomes)
+    store.write_json(f"tuning/{run}/data/cards.json", [card.model_dump() for card in cards])
+    config = {
+        "store": store.url,
+        "run": run,
+        "settings": settings.model_dump(),
+        "tuned_on": tuned_on | {"run": run},
+    }
+    trainer = ray.train.torch.TorchTrainer(
+        train_loop_per_worker,
+        train_loop_config=config,
+        scaling_config=_scaling(settings.tuning),
+        run_config=ray.train.RunConfig(
+            name=run,
+            storage_path=store.url_of("tuning"),
+            failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
+        ),
+    )
+    result: dict[str, Any] = trainer.fit().return_value
+    return result
+
+
+def _scaling(tuning: TuningSettings) -> ray.train.ScalingConfig:
+    resources = {"CPU": tuning.cpus_per_worker, "GPU": int(tuning.use_gpu)}
+    return ray.train.ScalingConfig(
+        num_workers=tuning.workers, use_gpu=tuning.use_gpu, resources_per_worker=resources
+    )
+
+
+def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
+    """What each worker does: the course from start or last checkpoint to the selector's folder."""
+    store, settings = Store(config["store"]), Settings.model_validate(config["settings"])
+    torch.set_num_threads(settings.tuning.cpus_per_worker)
+    samples = _read_data(store, config["run"], settings)
+    context = ray.train.get_context()
+    worker = Worker(context.get_world_rank(), context.get_world_size())
+    model = create(settings.selector, store, settings.tuning.seed)
+    model.to(ray.train.torch.get_device())
+    course = Course(model, samples.train, settings.tuning, worker, _joined)
+    untuned = _start(course, samples, worker)
+    for step in course.steps():
+        if step.step % settings.tuning.checkpoint_every == 0 or step.step == step.of:
+            _report(course, step, untuned, worker)
+    tuned_on: dict[str, Any] = config["tuned_on"] | {
+        "untuned": untuned,
+        "tuned": _held_out_figures(model, samples.held_out, worker),
+    }
+    if worker.rank == 0:
+        _put_selector(model, store, settings.selector_name, tuned_on)
+    return tuned_on
+
+
+def _joined(model: ModelSat, stage: int) -> nn.Module:
+    """The model with the workers' gradients joined; alone it stays as it is."""
+    # In stage 2 encoders may hold weights that psi does not use, such as a pooler.
+    joined: nn.Module = ray.train.torch.prepare_model(
+        model,
+        parallel_strategy_kwargs={
+            "find_unused_parameters": stage == 2,
+            "broadcast_buffers": False,
+        },
+    )
+    return joined
+
+
+def _start(course: Course, samples: Samples, worker: Worker) -> dict[str, float]:
+    """Takes up the last checkpoint if there is one; returns the figures of the untuned network."""
+    last = ray.train.get_checkpoint()
+    if last is None:
+        return _held_out_figures(course.model, samples.held_out, worker)
+    with last.as_directory() as folder:
+        course.resume(Path(folder))
+        untuned: dict[str, float] = json.loads((Path(folder) / _UNTUNED).read_text())
+    return untuned
+
+
+def _report(course: Course, step: Step, untuned: dict[str, float], worker: Worker) -> None:
+    metrics = {"stage": step.stage, "step": step.step, **step.metrics}
+    if worker.rank != 0:
+        ray.train.report(metrics)
+        return
+    print(f"tuning: stage {step.stage}, step {step.step}/{step.of}, loss {metrics['loss']:.4f}")
+    with tempfile.TemporaryDirectory() as folder:
+        course.save(Path(folder))
+        (Path(folder) / _UNTUNED).write_text(json.dumps(untuned))
+        ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+
+
+def _held_out_figures(
+    model: ModelSat, records: Sequence[Record], worker: Worker
+) -> dict[str, float]:
+    """Figures of all held-out outcomes, of which each worker predicts its share."""
+    rank, count = worker
+    share = [Record(card, right[rank::count], wrong[rank::count]) for card, right, wrong in records]
+    predictions = predict(model, share)
+    if count == 1:
+        return figures(predictions)
+    gathered: list[Any] = [None] * count
+    torch.distributed.all_gather_object(gathered, predictions)
+    return figures([prediction for part in gathered for prediction in part])
+
+
+def _put_selector(model: ModelSat, store: Store, name: str, tuned_on: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint.save(model, Path(folder) / name, tuned_on)
+        store.put_folder(f"selectors/{name}", Path(folder) / name)
+
+
+def _read_data(store: Store, run: str, settings: Settings) -> Samples:
+    data = f"tuning/{run}/data"
+    return read_samples(
+        store.read_table(f"{data}/outcomes.parquet"),
+        store.read_table(f"{data}/questions.parquet"),
+        [CapabilityCard.model_validate(card) for card in store.read_json(f"{data}/cards.json")],
+        settings.tuning.held_out,
+    )
+
+
+def _one_test(cards: Sequence[CapabilityCard]) -> str:
+    tests = sorted({card.test for card in cards})
+    if len(tests) != 1:
+        raise TableError(f"cards: all must be of one aptitude test; found {', '.join(tests)}")
+    return tests[0]
+
+
+def _run_name(
+    settings: Settings,
+    tuned_on: dict[str, Any],
+    cards: Sequence[CapabilityCard],
+    questions: pa.Table,
+    outcomes: pa.Table,
+) -> str:
+    digest = hashlib.sha256()
+    for said in (
+        settings.selector.model_dump_json(),
+        settings.tuning.model_dump_json(),
+        json.dumps(tuned_on),
+        *(card.model_dump_json() for card in cards),
+    ):
+        digest.update(said.encode())
+    for table in (
+        questions.select(["question_id", "prompt", "options"]),
+        outcomes.select(["model_id", "question_id", "score"]),
+    ):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.combine_chunks())
+        digest.update(sink.getvalue())
+    return f"{settings.selector_name}-{digest.hexdigest()[:12]}"

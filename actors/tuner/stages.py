@@ -1,0 +1,48 @@
+"""The two stages of tuning (paper: Learning Strategy): what learns in each, and how fast.
+
+Stage 1 maps capabilities to words: only the connector learns. In stage 2 everything learns, the
+encoder and the connector faster than the decoder. Steps and their order are ``course``'s.
+"""
+
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import get_cosine_schedule_with_warmup
+
+from actors.selector.network import ModelSat
+from cluster.settings import StageSettings, TuningSettings
+
+STAGES = (1, 2)
+WARMUP = 0.1  # share of a stage's steps in which the learning rate rises
+
+
+def stage_settings(settings: TuningSettings, stage: int) -> StageSettings:
+    """The settings of a stage."""
+    return {1: settings.stage1, 2: settings.stage2}[stage]
+
+
+def enter_stage(model: ModelSat, stage: int) -> None:
+    """Freezes what does not learn in a stage and frees what does."""
+    model.requires_grad_(stage == 2)
+    model.connector.requires_grad_(True)
+
+
+def make_optimizer(model: ModelSat, stage: int, settings: StageSettings) -> AdamW:
+    """AdamW over what learns in the stage."""
+    connector = list(model.connector.parameters())
+    if stage == 1:
+        return AdamW(connector, lr=settings.lr)
+    return AdamW(
+        [
+            {"params": list(model.decoder.parameters()), "lr": settings.lr},
+            {
+                "params": [*model.encoder.parameters(), *connector],
+                "lr": settings.lr * settings.lr_scale,
+            },
+        ]
+    )
+
+
+def make_scheduler(optimizer: AdamW, steps: int) -> LambdaLR:
+    """Linear warm-up, then a cosine down to zero at the last of ``steps``."""
+    scheduler: LambdaLR = get_cosine_schedule_with_warmup(optimizer, round(WARMUP * steps), steps)
+    return scheduler

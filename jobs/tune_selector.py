@@ -1,0 +1,39 @@
+"""Tunes a selector on the outcomes of the exam's practice questions (of the test, if none)."""
+
+from cluster.settings import Settings
+from jobs.cli import run_job
+
+
+def run(settings: Settings) -> None:
+    """Puts ``selectors/NAME`` into the store; prints the figures of held-out questions."""
+    import pyarrow.compute as pc
+
+    from actors.examiner.aptitude import planned_test
+    from actors.examiner.records import PRACTICE, load_cards, load_outcomes, load_test_questions
+    from cluster.store import Store
+    from cluster.zoo import load_zoo
+    from jobs.ray_session import ray_session
+
+    zoo = load_zoo(settings.zoo)
+    store = Store(settings.store)
+    test = planned_test(settings.exam).hash
+    cards = load_cards(store, test, zoo.ids())
+    questions = load_test_questions(store, test)
+    if settings.exam.practice:
+        questions = questions.filter(pc.field("part") == PRACTICE)
+    outcomes = load_outcomes(store, test, zoo.ids())
+    outcomes = outcomes.filter(
+        pc.is_in(outcomes["question_id"], value_set=questions["question_id"].combine_chunks())
+    )
+
+    from actors.tuner.loop import tune
+
+    with ray_session(settings.ray):
+        tuned_on = tune(settings, zoo.name, cards, questions, outcomes, store)
+    for name in ("untuned", "tuned"):
+        figures = ", ".join(f"{key} {value:.3f}" for key, value in tuned_on[name].items())
+        print(f"held-out questions, {name}: {figures}")
+
+
+if __name__ == "__main__":
+    run_job("tune-selector")

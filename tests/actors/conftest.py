@@ -1,0 +1,130 @@
+"""Tiny networks with random weights and tokenizers made on the spot, for the roles' tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from actors.examiner.card import CapabilityCard, TaskResult
+from actors.selector.instruction import INQUIRY, NO, YES
+from cluster.settings import SelectorSettings
+
+CORPUS = [f"The model achieves accuracy {percent}% on the task of '." for percent in range(101)]
+
+TinySources = Callable[..., SelectorSettings]
+
+
+@pytest.fixture
+def tiny_sources(tmp_path: Path) -> TinySources:
+    """Writes a tiny encoder and a tiny decoder as model folders and returns settings for them."""
+
+    def build(
+        corpus: list[str] | None = None,
+        *,
+        window: int = 64,
+        layers: int = 2,
+        decoder_layers: int | None = None,
+        dtype: str = "float32",
+    ) -> SelectorSettings:
+        texts = [*CORPUS, *(corpus or [])]
+        torch.manual_seed(0)
+        write_encoder(tmp_path / "tiny-encoder", texts, window)
+        write_decoder(tmp_path / "tiny-decoder", texts, layers)
+        return SelectorSettings.model_validate(
+            {
+                "encoder": str(tmp_path / "tiny-encoder"),
+                "decoder": str(tmp_path / "tiny-decoder"),
+                "decoder_layers": decoder_layers,
+                "max_instruction_tokens": 64,
+                "dtype": dtype,
+            }
+        )
+
+    return build
+
+
+def write_encoder(folder: Path, texts: list[str], window: int) -> None:
+    """A BERT of width 32 that reads words, mean-pooled."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(
+        texts, trainers.WordPieceTrainer(vocab_size=4000, special_tokens=special)
+    )
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    fast = BertTokenizerFast(tokenizer_object=tokenizer, model_max_length=window)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=window,
+    )
+    BertModel(config).save_pretrained(folder)
+    fast.save_pretrained(folder)
+    transformer = Transformer(str(folder))
+    modules = [transformer, Pooling(32, "mean")]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+
+
+def write_decoder(folder: Path, texts: list[str], layers: int) -> None:
+    """A Llama of width 48 with tied embeddings that reads bytes and frequent words."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=3000,
+        special_tokens=["<|end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator([*texts, *[f"{INQUIRY}{YES}{NO}"] * 9], trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>")
+    config = LlamaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=48,
+        intermediate_size=96,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    fast.save_pretrained(folder)
+
+
+MakeCard = Callable[..., CapabilityCard]
+
+
+@pytest.fixture
+def make_card() -> MakeCard:
+    """Makes a card with one task for each accuracy."""
+
+    def make(
+        model_id: str, accuracies: list[float], names: list[str] | None = None
+    ) -> CapabilityCard:
+        names = names or [f"subject {index}" for index in range(len(accuracies))]
+        tasks = [
+            TaskResult(task=name, keywords=[name], accuracy=accuracy, count=20)
+            for name, accuracy in zip(names, accuracies, strict=True)
+        ]
+        return CapabilityCard(model_id=model_id, test="test", tasks=tasks)
+
+    return make

@@ -1,0 +1,126 @@
+from typing import Any
+
+import pytest
+
+from actors.examiner.marking import chosen_letter, mark
+
+CITIES = ["Rome", "Paris", "Madrid", "New York"]
+NUMBERS = ["15", "56", "5", "-56"]
+WORDS = ["a cat", "one thing", "cats", "none of the above"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "letter"),
+    [
+        ("B", CITIES, "B"),
+        ("b", CITIES, "B"),
+        (" B\n", CITIES, "B"),
+        ("(b)", CITIES, "B"),
+        ("(B) Paris", CITIES, "B"),
+        ("B.", CITIES, "B"),
+        ("b) Paris", CITIES, "B"),
+        ("B: Paris", CITIES, "B"),
+        ("B - Paris", CITIES, "B"),
+        ("B\n\nBecause Paris is the capital of France, not A.", CITIES, "B"),
+        ("**B**", CITIES, "B"),
+        ("**B.** Paris", CITIES, "B"),
+        ("B because it is the capital", CITIES, "B"),
+        ("B Paris", CITIES, "B"),
+        ("A because it is the capital", CITIES, "A"),
+        ("A Rome", CITIES, "A"),
+        ("A is right", CITIES, "A"),
+        ("A", CITIES, "A"),
+        ("A.", CITIES, "A"),
+        ("The answer is B", CITIES, "B"),
+        ("The answer is B because A is wrong.", CITIES, "B"),
+        ("The correct answer is (b).", CITIES, "B"),
+        ("The correct answer is: **C**", CITIES, "C"),
+        ("The answer is option D.", CITIES, "D"),
+        ("Answer: C", CITIES, "C"),
+        ("answer: c", CITIES, "C"),
+        ("ANSWER = A", CITIES, "A"),
+        ("The answer is C because option A is too small.", CITIES, "C"),
+        ("Option A is too small. The answer is D.", CITIES, "D"),
+        ("Let us see. The answer is A. No: the answer is B.", CITIES, "B"),
+        ("I choose C.", CITIES, "C"),
+        ("I think it is D.", CITIES, "D"),
+        ("I think it's A.", CITIES, "A"),
+        ("A. Rome\n\nThe correct answer is D.", CITIES, "D"),
+        ("\\boxed{D}", CITIES, "D"),
+        ("Hence $\\boxed{\\text{B}}$.", CITIES, "B"),
+        ("So \\boxed{(C)}", CITIES, "C"),
+        ("Paris", CITIES, "B"),
+        ("paris.", CITIES, "B"),
+        ("It is Paris.", CITIES, "B"),
+        ("The capital is New York", CITIES, "D"),
+        ("56", NUMBERS, "B"),
+        ("5", NUMBERS, "C"),
+        ("-56", NUMBERS, "D"),
+        ("7 times 8 is 56", NUMBERS, "B"),
+        ("The result (B) is right", CITIES, "B"),
+        ("C", ["B", "C", "A", "D"], "C"),
+        # The article is no answer, and several options are none.
+        ("A good question is hard to answer.", CITIES, None),
+        ("A city in Europe", CITIES, None),
+        ("a city", CITIES, None),
+        ("I am not sure", [*CITIES, "e", "f", "g", "h", "Bonn"], None),
+        ("Rome or Paris", CITIES, None),
+        ("A good question: Paris!", CITIES, "B"),
+        ("A cat", WORDS, "A"),
+        ("The answer is a cat", WORDS, "A"),
+        ("Berlin", CITIES, None),
+        ("", CITIES, None),
+        ("E", CITIES, None),
+        ("Be careful", CITIES, None),
+        ("Don't know", CITIES, None),
+        ("C'est la vie", CITIES, None),
+    ],
+)
+def test_the_letter_that_a_text_chooses(text: str, options: list[str], letter: str | None) -> None:
+    assert chosen_letter(text, options) == letter
+
+
+def free(answer: str) -> dict[str, Any]:
+    return {"options": None, "answer": answer}
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("42", "42"),
+        ("42.0", "42"),
+        ("The answer is 42.", "42"),
+        ("6 x 7 = 42", "42"),
+        ("\\boxed{42}", "42"),
+        ("1,234 apples", "1234"),
+        ("-3", "-3"),
+        ("0.5", "1/2"),
+        ("Paris", "paris"),
+        ("Paris.\nIt lies on the Seine.", "Paris"),
+        ("The answer is: the Seine", "Seine"),
+        ("**Paris**", "Paris"),
+    ],
+)
+def test_right_free_answers(output: str, answer: str) -> None:
+    assert mark(output, free(answer)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [("41", "42"), ("", "42"), (None, "42"), ("London", "Paris"), ("not Paris", "Paris")],
+)
+def test_wrong_free_answers(output: str | None, answer: str) -> None:
+    assert mark(output, free(answer)) == 0.0
+
+
+def test_a_choice_is_marked_by_its_letter() -> None:
+    question = {"options": CITIES, "answer": "B"}
+    assert mark("(b)", question) == 1.0
+    assert mark("The answer is C", question) == 0.0
+    assert mark("no idea", question) == 0.0
+    assert mark(None, question) == 0.0
+
+
+def test_what_a_base_model_goes_on_to_ask_does_not_count() -> None:
+    question = {"options": CITIES, "answer": "B"}
+    assert mark("B\nQuestion: And of Italy?\nAnswer: A", question) == 1.0

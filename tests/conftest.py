@@ -1,0 +1,36 @@
+"""What tests of several roles share: a Ray cluster on this machine, and a store of real models."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.store import Store
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A local Ray whose CPUs are logical, so that many light actors fit on few cores."""
+    import ray
+
+    ray.init(
+        num_cpus=16,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def laptop_models() -> Store:
+    """A store with the packaged models; kept in build/, for preparing them takes a minute."""
+    from actors.candidate.packaged import PACKAGED, prepare
+
+    store = Store(str(ROOT / "build" / "test-store"))
+    for name in PACKAGED:
+        prepare(store, name)
+    return store

@@ -25,18 +25,21 @@ def run(settings: Settings) -> None:
     from rich.console import Console
 
     from jobs import examine_candidates, prepare_models, tune_selector
+    from jobs.ray_session import ray_session
 
     console = Console()
-    for title, step in (
-        ("1/5  models", prepare_models.run),
-        ("2/5  aptitude test", examine_candidates.run),
-        ("3/5  tuning", tune_selector.run),
-    ):
-        console.rule(title)
-        step(settings)
-    console.rule("4/5  serving")
-    answers = list(ask(settings))
-    console.rule("5/5  ten instructions for model 'auto'")
+    if not console.is_terminal:
+        console.width = 160  # a log has no width of its own
+    console.rule("1/5 models")
+    prepare_models.run(settings)
+    with ray_session(settings.ray):
+        console.rule("2/5 aptitude test")
+        examine_candidates.run(settings)
+        console.rule("3/5 tuning")
+        tune_selector.run(settings)
+        console.rule("4/5 serving")
+        answers = list(ask(settings))
+    console.rule("5/5 ten instructions for model 'auto'")
     console.print(answers_table(answers))
 
 
@@ -45,9 +48,8 @@ def ask(settings: Settings) -> Iterator[dict[str, Any]]:
     from openai import OpenAI
 
     from actors.router.app import serving
-    from jobs.ray_session import ray_session
 
-    with ray_session(settings.ray), serving(settings) as url:
+    with serving(settings) as url:
         client = OpenAI(base_url=url, api_key="none", timeout=300)
         for instruction in INSTRUCTIONS:
             reply = client.chat.completions.create(

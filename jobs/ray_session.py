@@ -9,9 +9,15 @@ from cluster.settings import RaySettings
 
 @contextmanager
 def ray_session(settings: RaySettings) -> Iterator[None]:
-    """Connects to ``settings.address``, else to the cluster around, else starts a local one."""
+    """Connects to ``settings.address``, else to the cluster around, else starts a local one.
+
+    Within another session it is that one.
+    """
     import ray
 
+    if ray.is_initialized():
+        yield
+        return
     address = settings.address or os.environ.get("RAY_ADDRESS")
     if address:
         ray.init(address=address)

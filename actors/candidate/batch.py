@@ -89,7 +89,10 @@ class VllmBatch:
         fewest = max(1, self.resources.min_replicas)
         return vLLMEngineProcessorConfig(
             model_source=self.source,
-            engine_kwargs=dict(self.arguments),
+            # Rows carry their request's statistics otherwise, and Ray cannot put rows that have
+            # them and rows that failed into one block.
+            engine_kwargs={**self.arguments, "disable_log_stats": True},
+            log_engine_metrics=False,
             batch_size=self.batch_size,
             concurrency=(fewest, max(fewest, self.resources.max_replicas)),
             accelerator_type=self.resources.accelerator_type,

@@ -5,12 +5,11 @@ Roles that ask candidates know this page only. Which engine serves a candidate i
 """
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from ray.data import Dataset
+Dataset: TypeAlias = Any  # ray.data.Dataset, which carries no types; not imported, see above
 
 # The columns an engine adds to each row. ``error`` says why there is no ``output``: of the two
 # exactly one is null. Token counts are null where an engine does not know them.
@@ -44,7 +43,7 @@ class BatchEngine(Protocol):
     all raises when the dataset is consumed.
     """
 
-    def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
+    def answer(self, conversations: Dataset, sampling: Sampling) -> Dataset:
         """Adds the columns of COMPLETION; lazy, as Ray Data's own operations are.
 
         Args:

@@ -12,6 +12,7 @@ Where things lie in the store is said in ``records.py``.
 """
 
 import logging
+import re
 import time
 from typing import Any
 
@@ -42,6 +43,8 @@ from cluster.zoo import Candidate, Zoo
 __all__ = ["examine", "load_cards", "load_outcomes", "load_test_questions"]
 
 _FAILED_SHARE = 0.01
+_RAISED = re.compile(r"^[\w.]+(?:Error|Exception)\b.*", re.M)  # the line under a traceback
+_REASON_LENGTH = 400
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +127,8 @@ def _outcomes(model_id: str, engine: BatchEngine, test: AptitudeTest, batch_size
     try:
         answered = engine.answer(ray.data.from_arrow(blocks), Sampling(test.max_tokens))
         rows = answered.take_all()
-    except RayError as error:
-        raise EngineError(f"candidate '{model_id}': {_last_line(error)}") from error
+    except (RayError, ValueError) as error:  # the latter: a configuration that Ray refuses
+        raise EngineError(f"candidate '{model_id}': {_reason(error)}") from error
     questions = {question["question_id"]: question for question in asked}
     for row in rows:
         row["model_id"] = model_id
@@ -133,10 +136,11 @@ def _outcomes(model_id: str, engine: BatchEngine, test: AptitudeTest, batch_size
     return from_rows(rows, OUTCOMES)
 
 
-def _last_line(error: Exception) -> str:
-    """What went wrong, of an error that carries the traceback of another process."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    """What went wrong, of an error whose text holds the tracebacks of other processes."""
+    text = str(error).partition("Failed to apply UDF")[0]  # there Ray explains its retries
+    last = text[max((found.start() for found in _RAISED.finditer(text)), default=0) :]
+    return " ".join(last.split())[:_REASON_LENGTH]
 
 
 def _check_failures(model_id: str, outcomes: pa.Table) -> None:

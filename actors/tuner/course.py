@@ -109,8 +109,8 @@ class Course:
     def resume(self, folder: Path) -> None:
         """Goes on from a folder that ``save`` wrote; call it before ``steps``."""
         progress = json.loads((folder / _PROGRESS).read_text())
-        self._stage, self._step = progress["stage"], progress["step"]
-        self._enter(self._stage)
+        self._enter(progress["stage"])
+        self._step = progress["step"]
         learning = self._learning()
         weights = load_file(folder / _NETWORK)
         assert weights.keys() == learning.keys(), folder

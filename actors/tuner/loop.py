@@ -60,7 +60,7 @@ def tune(
         "candidates": sorted(set(outcomes["model_id"].to_pylist())),
         "test": _one_test(cards),
     }
-    run = _run_name(settings, tuned_on, cards, questions, outcomes)
+    run = run_name(settings, tuned_on, cards, questions, outcomes)
     store.write_table(f"tuning/{run}/data/questions.parquet", questions)
     store.write_table(f"tuning/{run}/data/outcomes.parquet", outcomes)
     store.write_json(f"tuning/{run}/data/cards.json", [card.model_dump() for card in cards])
@@ -188,13 +188,14 @@ def _one_test(cards: Sequence[CapabilityCard]) -> str:
     return tests[0]
 
 
-def _run_name(
+def run_name(
     settings: Settings,
     tuned_on: dict[str, Any],
     cards: Sequence[CapabilityCard],
     questions: pa.Table,
     outcomes: pa.Table,
 ) -> str:
+    """The selector's name and a hash of all that decides what the run will come to."""
     digest = hashlib.sha256()
     for said in (
         settings.selector.model_dump_json(),

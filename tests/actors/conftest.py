@@ -73,6 +73,7 @@ def write_encoder(folder: Path, texts: list[str], window: int) -> None:
         num_attention_heads=4,
         intermediate_size=64,
         max_position_embeddings=window,
+        initializer_range=0.15,
     )
     BertModel(config).save_pretrained(folder)
     fast.save_pretrained(folder)
@@ -101,6 +102,7 @@ def write_decoder(folder: Path, texts: list[str], layers: int) -> None:
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=512,
+        initializer_range=0.15,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=0,

@@ -170,3 +170,18 @@ def test_a_real_model_is_examined(
 
     examine(zoo(candidate), asked, store)
     assert "smol: has a card" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.vllm
+def test_an_engine_that_cannot_start_is_named_with_the_reason(
+    ray_cluster: None, store: Store, laptop_models: Store
+) -> None:
+    source = f"{laptop_models.url}/models/smollm2-135m-instruct"
+    engine = {"kind": "vllm", "source": source, "args": {"max_num_seqs": -3}}
+    candidate = Candidate.model_validate({"id": "broken", "engine": engine})
+    asked = settings(store, tasks=1, shots=1, practice=0)
+    with pytest.raises(
+        EngineError, match=r"^candidate 'broken': \S*ValidationError: .*max_num_seqs"
+    ):
+        examine(zoo(candidate), asked, store)

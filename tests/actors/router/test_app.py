@@ -1,0 +1,150 @@
+"""The served application: stand-in candidates for the quick checks, then real vLLM engines."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from openai import OpenAI
+
+from actors.router.app import serving
+from cluster.errors import SettingsError, StoreError
+from cluster.settings import Settings
+
+STAND_INS = """
+name: stand-ins
+candidates:
+  - {id: says-a, engine: {kind: stand-in, reply: A or so}, resources: {cpus: 0.1}}
+  - {id: says-b, engine: {kind: stand-in, reply: B or so}, resources: {cpus: 0.1}}
+"""
+CHAT = [{"role": "user", "content": "What is 2 + 2?"}]
+
+
+@pytest.fixture(scope="module")
+def stand_ins(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_sources: Any,
+    make_card: Any,
+    put_selector: Any,
+) -> Settings:
+    folder = tmp_path_factory.mktemp("router")
+    (folder / "zoo.yaml").write_text(STAND_INS)
+    settings = Settings.model_validate(
+        {
+            "store": str(folder / "store"),
+            "zoo": str(folder / "zoo.yaml"),
+            "selector": tiny_sources(),
+            "router": {"port": 8123},
+        }
+    )
+    put_selector(settings, [make_card("says-a", [0.9, 0.1]), make_card("says-b", [0.1, 0.9])])
+    return settings
+
+
+@pytest.fixture(scope="module")
+def served(ray_cluster: None, stand_ins: Settings) -> Iterator[str]:
+    with serving(stand_ins) as url:
+        yield url
+
+
+@pytest.fixture
+def client(served: str) -> OpenAI:
+    return OpenAI(base_url=served, api_key="none", max_retries=0)
+
+
+def check_choice(choice: dict[str, Any], answered: str, reply: str) -> None:
+    assert choice["candidate"] == answered == max(choice["scores"], key=choice["scores"].get)
+    assert set(choice["scores"]) == {"says-a", "says-b"}
+    assert reply == {"says-a": "A or so", "says-b": "B or so"}[answered]
+
+
+def test_auto_answers_a_chat(client: OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response.create(model="auto", messages=CHAT)
+    reply = raw.parse()
+    choice = reply.model_extra["model_sat"]
+    check_choice(choice, reply.model, reply.choices[0].message.content)
+    assert raw.headers["x-model-sat-candidate"] == reply.model
+    assert json.loads(raw.headers["x-model-sat-scores"]) == choice["scores"]
+
+
+def test_auto_streams_a_chat(client: OpenAI) -> None:
+    chunks = list(client.chat.completions.create(model="auto", messages=CHAT, stream=True))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    check_choice(chunks[0].model_extra["model_sat"], chunks[0].model, text)
+    assert all("model_sat" not in (chunk.model_extra or {}) for chunk in chunks[1:])
+
+
+def test_auto_completes_a_prompt(client: OpenAI) -> None:
+    reply = client.completions.create(model="auto", prompt="Two and two is")
+    check_choice(reply.model_extra["model_sat"], reply.model, reply.choices[0].text)
+
+
+def test_a_candidates_id_goes_straight_to_it(client: OpenAI) -> None:
+    for id, text in (("says-a", "A or so"), ("says-b", "B or so")):
+        reply = client.chat.completions.create(model=id, messages=CHAT)
+        assert (reply.model, reply.choices[0].message.content) == (id, text)
+        assert "model_sat" not in reply.model_extra
+
+
+def test_models_are_auto_and_all_candidates(client: OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == ["auto", "says-a", "says-b"]
+    assert client.models.retrieve("auto").owned_by == "model-sat"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b'{"model": "auto"}', 400),
+        (b'{"model": "auto", "messages": []}', 400),
+        (b'{"model": "auto", "messages": "hello"}', 400),
+        (b'{"model": "auto", "messages": [{"role": "user", "content": [{"type": "text"}]}]}', 400),
+        (b'{"model": "nobody", "messages": [{"role": "user", "content": "x"}]}', 404),
+        (b'{"messages": [{"role": "user", "content": "x"}]}', 400),
+        (b'{"model": "auto", "messages": [{"role": "user", "content": "x"}], "n": "many"}', 400),
+    ],
+)
+def test_a_bad_request_gets_an_openai_error(served: str, body: bytes, status: int) -> None:
+    answer = httpx.post(
+        f"{served}/chat/completions", content=body, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["message"]
+    assert error["code"] == status
+    assert "type" in error
+
+
+def test_the_client_raises_its_own_errors(client: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="nobody"):
+        client.chat.completions.create(model="nobody", messages=CHAT)
+    with pytest.raises(openai.BadRequestError, match="text"):
+        client.completions.create(model="auto", prompt=[1, 2, 3])
+
+
+def test_what_cannot_be_served_is_said_before_anything_starts(
+    stand_ins: Settings, tmp_path: Path
+) -> None:
+    auto = tmp_path / "auto.yaml"
+    auto.write_text(STAND_INS.replace("says-a", "auto"))
+    with (
+        pytest.raises(SettingsError, match="no candidate may be called 'auto'"),
+        serving(stand_ins.model_copy(update={"zoo": str(auto)})),
+    ):
+        pass
+    with (
+        pytest.raises(StoreError, match="selectors/absent: no such folder"),
+        serving(stand_ins.model_copy(update={"selector_name": "absent"})),
+    ):
+        pass
+    more = tmp_path / "more.yaml"
+    more.write_text(STAND_INS + "  - {id: says-c, engine: {kind: stand-in}}")
+    with (
+        pytest.raises(StoreError, match="no card of says-c; there are: says-a, says-b"),
+        serving(stand_ins.model_copy(update={"zoo": str(more)})),
+    ):
+        pass

@@ -1,0 +1,96 @@
+"""Batch routing with stand-in candidates: every instruction once, and nothing done twice."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from actors.examiner.card import CapabilityCard
+from actors.router.batch import route
+from cluster.errors import SettingsError, TableError
+from cluster.settings import SelectorSettings, Settings
+from cluster.store import Store
+from cluster.tables import CHOICES
+from cluster.zoo import Zoo, load_zoo
+
+ZOO = """
+name: stand-ins
+candidates:
+  - {id: says-a, engine: {kind: stand-in, reply: A}}
+  - {id: says-b, engine: {kind: stand-in, reply: B}}
+  - {id: never-best, engine: {kind: stand-in, reply: C}}
+"""
+
+Prepared = tuple[Zoo, Settings, Store]
+
+
+@pytest.fixture
+def prepared(
+    tmp_path: Path,
+    tiny_sources: Callable[[], SelectorSettings],
+    make_card: Callable[..., CapabilityCard],
+    put_selector: Callable[..., None],
+) -> Prepared:
+    (tmp_path / "zoo.yaml").write_text(ZOO)
+    rows = [{"instruction_id": f"i{n}", "prompt": f"Instruction {n * n}"} for n in range(40)]
+    rows.append({"instruction_id": "chat", "messages": [{"role": "user", "content": "Hello"}]})
+    text = "\n".join(json.dumps(row) for row in rows)
+    (tmp_path / "instructions.jsonl").write_text(text)
+    settings = Settings.model_validate(
+        {
+            "store": str(tmp_path / "store"),
+            "zoo": str(tmp_path / "zoo.yaml"),
+            "selector": tiny_sources(),
+            "routing": {"instructions": str(tmp_path / "instructions.jsonl"), "batch_size": 8},
+        }
+    )
+    cards = {"says-a": [0.9, 0.2], "says-b": [0.1, 0.8], "never-best": [0.5, 0.5]}
+    put_selector(settings, [make_card(id, accuracies) for id, accuracies in cards.items()])
+    return load_zoo(settings.zoo), settings, Store(settings.store)
+
+
+@pytest.mark.slow
+def test_every_instruction_is_answered_once_by_its_best_candidate(
+    ray_cluster: None, prepared: Prepared
+) -> None:
+    zoo, settings, store = prepared
+    counts = route(zoo, settings, store)
+    assert sum(counts.values()) == 41
+    assert store.read_json("routed/routed/complete.json") == counts
+    rows = []
+    for id, count in counts.items():
+        part = store.path(f"routed/routed/answers/{id}")
+        table = pq.read_table(part) if count else CHOICES.empty_table()
+        assert table.schema.equals(CHOICES)
+        assert table.num_rows == count
+        rows += table.to_pylist()
+    assert {row["instruction_id"] for row in rows} == {f"i{n}" for n in range(40)} | {"chat"}
+    replies = {candidate.id: candidate.engine.reply for candidate in zoo.candidates}
+    for row in rows:
+        scores = {score["model_id"]: score["score"] for score in row["scores"]}
+        assert set(scores) == set(zoo.ids())
+        assert scores[row["model_id"]] == max(scores.values())
+        assert row["output"] == replies[row["model_id"]]
+
+    # A part that is missing is answered again, and only that.
+    id = max(counts, key=counts.__getitem__)
+    Path(store.path(f"routed/routed/answers/{id}.json")).unlink()
+    kept = [other for other in counts if counts[other] and other != id]
+    before = {other: store.names(f"routed/routed/answers/{other}") for other in kept}
+    assert route(zoo, settings, store) == counts
+    assert {other: store.names(f"routed/routed/answers/{other}") for other in kept} == before
+    assert pq.read_table(store.path(f"routed/routed/answers/{id}")).num_rows == counts[id]
+
+    other = settings.model_copy(update={"selector_name": "another"})
+    with pytest.raises(SettingsError, match=r"key 'routing.output'.*name another folder"):
+        route(zoo, other, store)
+
+
+def test_bad_instructions_start_nothing(prepared: Prepared, tmp_path: Path) -> None:
+    zoo, settings, store = prepared
+    (tmp_path / "instructions.jsonl").write_text('{"question": "what?"}')
+    with pytest.raises(TableError, match=r"instructions\.jsonl: each row needs either 'prompt'"):
+        route(zoo, settings, store)
+    assert not store.exists("routed")

@@ -1,0 +1,94 @@
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from actors.selector.network import ModelSat, create
+from actors.tuner.course import Course, Step, Worker
+from actors.tuner.samples import Record, draw_groups, read_samples
+from cluster.settings import SelectorSettings, StageSettings, TuningSettings
+from cluster.store import Store
+
+TUNING = TuningSettings(
+    group_size=3,
+    groups_per_step=2,
+    groups_per_epoch=6,
+    stage1=StageSettings(epochs=2, lr=1e-2),
+    stage2=StageSettings(epochs=2, lr=1e-3, lr_scale=5.0),
+)
+
+
+@pytest.fixture
+def records(world: Any) -> list[Record]:
+    return read_samples(world.outcomes, world.questions, world.cards, 0.2).train
+
+
+@pytest.fixture
+def fresh(tiny_sources: Callable[..., SelectorSettings], tmp_path: Path) -> Callable[[], ModelSat]:
+    settings, store = tiny_sources(), Store(str(tmp_path / "store"))
+    return lambda: create(settings, store, seed=0)
+
+
+def test_stages_epochs_and_steps_in_their_order(
+    fresh: Callable[[], ModelSat], records: list[Record]
+) -> None:
+    done = [step[:3] for step in Course(fresh(), records, TUNING).steps()]
+    assert done == [(stage, step, 6) for stage in (1, 2) for step in range(1, 7)]
+
+
+def test_a_stage_of_no_epochs_is_passed_over(
+    fresh: Callable[[], ModelSat], records: list[Record]
+) -> None:
+    tuning = TUNING.model_copy(update={"stage1": StageSettings(epochs=0, lr=1.0)})
+    assert {step.stage for step in Course(fresh(), records, tuning).steps()} == {2}
+
+
+@pytest.mark.parametrize("broken_off_after", [1, 4, 6, 7, 11, 12])
+def test_a_resumed_course_ends_where_an_unbroken_one_does(
+    fresh: Callable[[], ModelSat], records: list[Record], tmp_path: Path, broken_off_after: int
+) -> None:
+    whole = fresh()
+    steps: list[Step] = list(Course(whole, records, TUNING).steps())
+
+    folder = tmp_path / "state"
+    folder.mkdir()
+    broken = Course(fresh(), records, TUNING)
+    for _ in islice(broken.steps(), broken_off_after):
+        pass
+    broken.save(folder)
+
+    resumed = fresh()
+    course = Course(resumed, records, TUNING)
+    course.resume(folder)
+    assert list(course.steps()) == steps[broken_off_after:]
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(weight, resumed.state_dict()[name]), name
+
+
+def test_a_state_holds_no_pickle_and_in_stage_1_only_the_connector(
+    fresh: Callable[[], ModelSat], records: list[Record], tmp_path: Path
+) -> None:
+    course = Course(fresh(), records, TUNING)
+    next(course.steps())
+    course.save(tmp_path)
+    files = {file.name: file.stat().st_size for file in tmp_path.iterdir() if file.is_file()}
+    assert files.keys() == {"progress.json", "network.safetensors", "optimizer.safetensors"}
+    assert files["network.safetensors"] < 4 * 48 * 32 + 500
+
+
+def test_workers_see_different_groups_of_one_epoch(
+    fresh: Callable[[], ModelSat], records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuning = TUNING.model_copy(update={"groups_per_epoch": 8})
+    model = fresh()
+    seen = []
+    for rank in range(2):
+        course = Course(model, records, tuning, Worker(rank, 2))
+        for _ in range(2):  # the steps of an epoch
+            seen += course._groups()
+            course._step += 1
+    epoch = draw_groups(records, 3, 8, "0/1/0")
+    assert sorted(map(str, seen)) == sorted(map(str, epoch))

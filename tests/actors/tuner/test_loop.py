@@ -1,0 +1,89 @@
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import ray
+
+from actors.selector import checkpoint
+from actors.selector.scoring import Selector
+from actors.tuner.loop import run_name, tune
+from cluster.errors import TableError
+from cluster.settings import SelectorSettings, Settings, StageSettings, TuningSettings
+from cluster.store import Store
+
+
+@pytest.fixture
+def settings(tiny_sources: Callable[..., SelectorSettings], tmp_path: Path) -> Settings:
+    return Settings(
+        store=str(tmp_path / "store"),
+        zoo="toy.yaml",
+        selector_name="toy",
+        selector=tiny_sources(),
+        tuning=TuningSettings(
+            group_size=3,
+            groups_per_epoch=12,
+            stage1=StageSettings(epochs=1, lr=1e-2),
+            stage2=StageSettings(epochs=1, lr=1e-3),
+            checkpoint_every=2,
+            workers=2,
+        ),
+    )
+
+
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=4, include_dashboard=False)
+    yield
+    ray.shutdown()
+
+
+def test_cards_of_different_tests_are_an_error(settings: Settings, world: Any) -> None:
+    cards = [*world.cards[:2], world.cards[2].model_copy(update={"test": "other"})]
+    with pytest.raises(TableError, match="one aptitude test; found other, toy"):
+        tune(settings, "toy", cards, world.questions, world.outcomes, Store(settings.store))
+
+
+def test_other_data_or_settings_are_another_run(settings: Settings, world: Any) -> None:
+    about = {"zoo": "toy"}
+    name = run_name(settings, about, world.cards, world.questions, world.outcomes)
+    assert name == run_name(settings, about, world.cards, world.questions, world.outcomes)
+    assert name.startswith("toy-")
+    slower = settings.model_copy(
+        update={"tuning": settings.tuning.model_copy(update={"groups_per_step": 1})}
+    )
+    others = [
+        run_name(slower, about, world.cards, world.questions, world.outcomes),
+        run_name(settings, about, world.cards[:2], world.questions, world.outcomes),
+        run_name(settings, about, world.cards, world.questions.slice(1), world.outcomes),
+        run_name(settings, about, world.cards, world.questions, world.outcomes.slice(1)),
+    ]
+    assert len({name, *others}) == 5
+
+
+@pytest.mark.slow
+def test_two_workers_tune_a_selector_into_the_store(
+    settings: Settings, world: Any, cluster: None
+) -> None:
+    store = Store(settings.store)
+    said = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)
+    folder = store.local_folder("selectors/toy")
+    assert checkpoint.about(folder)["tuned_on"] == said
+    assert said["candidates"] == ["m0", "m1", "m2"]
+    assert (
+        said["untuned"].keys() == said["tuned"].keys() == {"auc", "auc_pooled", "loss", "outcomes"}
+    )
+    assert said["untuned"] != said["tuned"]
+    scores_NM = Selector.from_pretrained(folder).scores(["Why?", "Who?"], world.cards)
+    assert scores_NM.shape == (2, 3)
+
+    # The same call again goes on from the last checkpoint: nothing is left to train.
+    again = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)
+    assert again == said
+    assert store.names("tuning") == [said["run"]]
+    run = Path(store.path(f"tuning/{said['run']}"))
+    assert len(list(run.glob("checkpoint_2*"))) == 2
+    assert pq.read_table(run / "data" / "outcomes.parquet").equals(world.outcomes)
+    assert json.loads((run / "data" / "cards.json").read_text())[0]["model_id"] == "m0"

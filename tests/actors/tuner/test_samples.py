@@ -1,0 +1,114 @@
+import logging
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from actors.tuner.samples import Group, Record, draw_groups, is_held_out, read_samples
+from cluster.errors import TableError
+from cluster.tables import OUTCOMES, QUESTIONS, from_rows
+
+
+def texts(records: list[Record]) -> set[str]:
+    return {text for record in records for text in [*record.right, *record.wrong]}
+
+
+def positive(group: Group) -> str:
+    return group.instructions[group.positive]
+
+
+def test_no_question_is_on_both_sides(world: Any) -> None:
+    samples = read_samples(world.outcomes, world.questions, world.cards, held_out=0.3)
+    train, held_out = texts(samples.train), texts(samples.held_out)
+    assert train
+    assert held_out
+    assert not train & held_out
+    assert train | held_out == set(world.questions["prompt"].to_pylist())
+
+
+def test_the_split_hangs_on_the_words_of_the_prompt_only() -> None:
+    prompts = [f"Question {index}?" for index in range(2000)]
+    assert 0.17 < sum(is_held_out(prompt, 0.2) for prompt in prompts) / 2000 < 0.23
+    for prompt in prompts[:50]:
+        assert is_held_out(f"  {prompt.upper()}\n", 0.2) == is_held_out(prompt, 0.2)
+
+
+def test_one_prompt_with_turned_options_stays_on_one_side(world: Any) -> None:
+    rows = [
+        {"question_id": f"{index}-{turn}", "prompt": f"Question {index}?", "answer": "A"}
+        | {"dataset": "toy", "category": "toy", "options": options}
+        for index in range(40)
+        for turn, options in enumerate((["x", "y"], ["y", "x"]))
+    ]
+    outcomes = [
+        {"model_id": "m0", "question_id": row["question_id"], "score": float(index % 3 == 0)}
+        for index, row in enumerate(rows)
+    ]
+    samples = read_samples(
+        from_rows(outcomes, OUTCOMES), from_rows(rows, QUESTIONS), world.cards, 0.3
+    )
+    train = {text.partition("\n")[0] for text in texts(samples.train)}
+    assert not train & {text.partition("\n")[0] for text in texts(samples.held_out)}
+    assert "Question 0?\nA. x\nB. y" in texts(samples.train) | texts(samples.held_out)
+
+
+def test_groups_are_of_one_candidate_with_one_positive(world: Any) -> None:
+    samples = read_samples(world.outcomes, world.questions, world.cards, 0.2)
+    groups = draw_groups(samples.train, group_size=4, count=None, seed="0")
+    records = {record.card.model_id: record for record in samples.train}
+    for group in groups:
+        record = records[group.card.model_id]
+        negatives = [text for text in group.instructions if text != positive(group)]
+        assert positive(group) in record.right
+        assert len(set(negatives)) == 3
+        assert set(negatives) <= set(record.wrong)
+    assert {group.positive for group in groups} == {0, 1, 2, 3}
+    # One group for each right outcome, in whatever order.
+    drawn = sorted((group.card.model_id, positive(group)) for group in groups)
+    assert drawn == sorted((name, text) for name in records for text in records[name].right)
+
+
+def test_a_seed_draws_the_same_groups_and_a_count_limits_them(world: Any) -> None:
+    train = read_samples(world.outcomes, world.questions, world.cards, 0.2).train
+    groups = draw_groups(train, 4, 10, "0/1/0")
+    assert groups == draw_groups(train, 4, 10, "0/1/0")
+    assert groups != draw_groups(train, 4, 10, "0/1/1")
+    assert len(groups) == 10
+    assert len(draw_groups(train, 4, 1000, "0")) == 1000
+
+
+def test_too_few_negatives_repeat(world: Any) -> None:
+    record = Record(world.cards[0], ["right"], ["wrong"])
+    [group] = draw_groups([record], group_size=4, count=None, seed="0")
+    assert sorted(group.instructions) == ["right", "wrong", "wrong", "wrong"]
+
+
+def test_a_candidate_without_a_card_is_an_error(world: Any) -> None:
+    with pytest.raises(TableError, match="candidate 'm2' has no capability card; cards: m0, m1"):
+        read_samples(world.outcomes, world.questions, world.cards[:2], 0.2)
+
+
+def test_an_unknown_question_is_an_error(world: Any) -> None:
+    with pytest.raises(TableError, match="question 'geography-0' of candidate 'm0' is unknown"):
+        read_samples(world.outcomes, world.questions.slice(1), world.cards, 0.2)
+
+
+def test_a_candidate_that_is_always_right_is_skipped(
+    world: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    perfect = pc.equal(world.outcomes["model_id"], "m1")
+    scores = pc.if_else(perfect, 1.0, world.outcomes["score"])
+    outcomes = world.outcomes.set_column(2, OUTCOMES.field("score"), scores)
+    with caplog.at_level(logging.WARNING):
+        samples = read_samples(outcomes, world.questions, world.cards, 0.2)
+    assert [record.card.model_id for record in samples.train] == ["m0", "m2"]
+    assert "candidate 'm1' is left out of tuning" in caplog.text
+
+
+def test_outcomes_that_teach_nothing_are_an_error(world: Any) -> None:
+    all_right = world.outcomes.set_column(
+        2, OUTCOMES.field("score"), pa.array([1.0] * world.outcomes.num_rows)
+    )
+    with pytest.raises(TableError, match="no candidate has both"):
+        read_samples(all_right, world.questions, world.cards, 0.2)

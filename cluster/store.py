@@ -4,6 +4,7 @@ A store is a local folder or any URL that ``pyarrow.fs`` knows (``s3://``, ``gs:
 
     models/NAME/                   model folders prepared from packages
     exams/TEST/questions.parquet   an aptitude test, TEST being its hash
+    exams/TEST/practice.parquet    questions asked along with it, for tuning only
     exams/TEST/cards/ID.json       capability card of a candidate
     exams/TEST/outcomes/ID.parquet outcomes of a candidate
     selectors/NAME/                a tuned selector: safetensors + JSON

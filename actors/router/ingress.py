@@ -70,16 +70,23 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         call_method: str,
         raw_request: Request | None = None,
     ) -> Response:
-        choice = None
-        if body.model == self._auto_name:
-            choice = await self._choose(body)
-            body.model = choice.candidate
-        response: Response = await super()._process_llm_request(body, call_method, raw_request)
+        try:
+            choice = await self._choose(body) if body.model == self._auto_name else None
+            body.model = choice.candidate if choice else body.model
+            response: Response = await super()._process_llm_request(body, call_method, raw_request)
+        except HTTPException as error:  # FastAPI would answer it in a form of its own
+            return openai_error(error.status_code, error.detail)
         return with_choice(response, choice) if choice else response
 
     async def _choose(self, body: ChatCompletionRequest | CompletionRequest) -> Choice:
         scores = await self._selector.scores.remote(requested_text(body))
         return Choice(best_quality(scores), scores)
+
+
+def openai_error(status: int, message: str) -> JSONResponse:
+    """An error as OpenAI's clients read it."""
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": status}
+    return JSONResponse({"error": error}, status)
 
 
 def requested_text(body: ChatCompletionRequest | CompletionRequest) -> str:

@@ -12,6 +12,7 @@ and ``steps``' business.
 
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ from actors.tuner.steps import figures, predict
 from cluster.errors import TableError
 from cluster.settings import Settings, TuningSettings
 from cluster.store import Store
+
+logger = logging.getLogger(__name__)
 
 MAX_FAILURES = 2  # times that a run takes itself up again after a lost worker
 _UNTUNED = "untuned.json"  # figures before the first step, kept in every checkpoint
@@ -144,7 +147,7 @@ def _report(course: Course, step: Step, untuned: dict[str, float], worker: Worke
     if worker.rank != 0:
         ray.train.report(metrics)
         return
-    print(f"tuning: stage {step.stage}, step {step.step}/{step.of}, loss {metrics['loss']:.4f}")
+    logger.info("stage %d, step %d/%d, loss %.4f", *step[:3], step.metrics["loss"])
     with tempfile.TemporaryDirectory() as folder:
         course.save(Path(folder))
         (Path(folder) / _UNTUNED).write_text(json.dumps(untuned))

@@ -27,8 +27,8 @@ CORPUS = [f"The model achieves accuracy {percent}% on the task of '." for percen
 TinySources = Callable[..., SelectorSettings]
 
 
-@pytest.fixture
-def tiny_sources(tmp_path: Path) -> TinySources:
+@pytest.fixture(scope="session")
+def tiny_sources(tmp_path_factory: pytest.TempPathFactory) -> TinySources:
     """Writes a tiny encoder and a tiny decoder as model folders and returns settings for them."""
 
     def build(
@@ -39,14 +39,15 @@ def tiny_sources(tmp_path: Path) -> TinySources:
         decoder_layers: int | None = None,
         dtype: str = "float32",
     ) -> SelectorSettings:
+        folder = tmp_path_factory.mktemp("tiny")
         texts = [*CORPUS, *(corpus or [])]
         torch.manual_seed(0)
-        write_encoder(tmp_path / "tiny-encoder", texts, window)
-        write_decoder(tmp_path / "tiny-decoder", texts, layers)
+        write_encoder(folder / "encoder", texts, window)
+        write_decoder(folder / "decoder", texts, layers)
         return SelectorSettings.model_validate(
             {
-                "encoder": str(tmp_path / "tiny-encoder"),
-                "decoder": str(tmp_path / "tiny-decoder"),
+                "encoder": str(folder / "encoder"),
+                "decoder": str(folder / "decoder"),
                 "decoder_layers": decoder_layers,
                 "max_instruction_tokens": 64,
                 "dtype": dtype,
@@ -115,7 +116,7 @@ def write_decoder(folder: Path, texts: list[str], layers: int) -> None:
 MakeCard = Callable[..., CapabilityCard]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_card() -> MakeCard:
     """Makes a card with one task for each accuracy."""
 

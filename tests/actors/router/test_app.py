@@ -51,7 +51,7 @@ def served(ray_cluster: None, stand_ins: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(served: str) -> OpenAI:
+def client(served: str) -> Any:  # extra fields of replies are outside OpenAI's types
     return OpenAI(base_url=served, api_key="none", max_retries=0)
 
 
@@ -61,7 +61,7 @@ def check_choice(choice: dict[str, Any], answered: str, reply: str) -> None:
     assert reply == {"says-a": "A or so", "says-b": "B or so"}[answered]
 
 
-def test_auto_answers_a_chat(client: OpenAI) -> None:
+def test_auto_answers_a_chat(client: Any) -> None:
     raw = client.chat.completions.with_raw_response.create(model="auto", messages=CHAT)
     reply = raw.parse()
     choice = reply.model_extra["model_sat"]
@@ -70,26 +70,26 @@ def test_auto_answers_a_chat(client: OpenAI) -> None:
     assert json.loads(raw.headers["x-model-sat-scores"]) == choice["scores"]
 
 
-def test_auto_streams_a_chat(client: OpenAI) -> None:
+def test_auto_streams_a_chat(client: Any) -> None:
     chunks = list(client.chat.completions.create(model="auto", messages=CHAT, stream=True))
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     check_choice(chunks[0].model_extra["model_sat"], chunks[0].model, text)
     assert all("model_sat" not in (chunk.model_extra or {}) for chunk in chunks[1:])
 
 
-def test_auto_completes_a_prompt(client: OpenAI) -> None:
+def test_auto_completes_a_prompt(client: Any) -> None:
     reply = client.completions.create(model="auto", prompt="Two and two is")
     check_choice(reply.model_extra["model_sat"], reply.model, reply.choices[0].text)
 
 
-def test_a_candidates_id_goes_straight_to_it(client: OpenAI) -> None:
+def test_a_candidates_id_goes_straight_to_it(client: Any) -> None:
     for id, text in (("says-a", "A or so"), ("says-b", "B or so")):
         reply = client.chat.completions.create(model=id, messages=CHAT)
         assert (reply.model, reply.choices[0].message.content) == (id, text)
         assert "model_sat" not in reply.model_extra
 
 
-def test_models_are_auto_and_all_candidates(client: OpenAI) -> None:
+def test_models_are_auto_and_all_candidates(client: Any) -> None:
     assert [model.id for model in client.models.list()] == ["auto", "says-a", "says-b"]
     assert client.models.retrieve("auto").owned_by == "model-sat"
 
@@ -115,11 +115,10 @@ def test_a_bad_request_gets_an_openai_error(served: str, body: bytes, status: in
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
     assert error["message"]
-    assert error["code"] == status
-    assert "type" in error
+    assert {"message", "type", "code"} <= set(error)
 
 
-def test_the_client_raises_its_own_errors(client: OpenAI) -> None:
+def test_the_client_raises_its_own_errors(client: Any) -> None:
     with pytest.raises(openai.NotFoundError, match="nobody"):
         client.chat.completions.create(model="nobody", messages=CHAT)
     with pytest.raises(openai.BadRequestError, match="text"):

@@ -159,4 +159,4 @@ def test_bfloat16_multiplies_low_and_keeps_float32_weights(
     found, expected = rough(packed, [0, 0, 0], ids_B), exact(packed, [0, 0, 0], ids_B)
     assert found.dtype == torch.float32
     assert not torch.equal(found, expected)
-    torch.testing.assert_close(found, expected, atol=0.05, rtol=0.1)
+    torch.testing.assert_close(found, expected, atol=0.2, rtol=0.1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from actors.selector.network import ModelSat, create
 from actors.tuner.course import Course, Step, Worker
@@ -79,16 +80,31 @@ def test_a_state_holds_no_pickle_and_in_stage_1_only_the_connector(
     assert files["network.safetensors"] < 4 * 48 * 32 + 500
 
 
-def test_workers_see_different_groups_of_one_epoch(
-    fresh: Callable[[], ModelSat], records: list[Record], monkeypatch: pytest.MonkeyPatch
+class Recorder(nn.Module):
+    """Stands for what joins workers; notes the rows that pass."""
+
+    def __init__(self, model: ModelSat, seen: list[list[int]]) -> None:
+        super().__init__()
+        self.model, self.seen = model, seen
+
+    def forward(self, cards: Any, card_of_row: list[int], ids: list[list[int]]) -> torch.Tensor:
+        self.seen += ids
+        found: torch.Tensor = self.model(cards, card_of_row, ids)
+        return found
+
+
+def test_workers_share_an_epoch_without_overlap(
+    fresh: Callable[[], ModelSat], records: list[Record]
 ) -> None:
-    tuning = TUNING.model_copy(update={"groups_per_epoch": 8})
+    update = {"groups_per_epoch": 8, "stage2": StageSettings(epochs=0, lr=1.0)}
+    tuning = TUNING.model_copy(update=update | {"stage1": StageSettings(epochs=1, lr=1e-2)})
     model = fresh()
-    seen = []
+    seen: list[list[int]] = []
     for rank in range(2):
-        course = Course(model, records, tuning, Worker(rank, 2))
-        for _ in range(2):  # the steps of an epoch
-            seen += course._groups()
-            course._step += 1
+        course = Course(
+            model, records, tuning, Worker(rank, 2), lambda whole, stage: Recorder(whole, seen)
+        )
+        assert len(list(course.steps())) == 2
     epoch = draw_groups(records, 3, 8, "0/1/0")
-    assert sorted(map(str, seen)) == sorted(map(str, epoch))
+    expected = [model.inquiry.ids(text) for group in epoch for text in group.instructions]
+    assert sorted(seen) == sorted(expected)

@@ -34,7 +34,9 @@ def prepared(
     put_selector: Callable[..., None],
 ) -> Prepared:
     (tmp_path / "zoo.yaml").write_text(ZOO)
-    rows = [{"instruction_id": f"i{n}", "prompt": f"Instruction {n * n}"} for n in range(40)]
+    rows: list[dict[str, object]] = [
+        {"instruction_id": f"i{n}", "prompt": f"Instruction {n * n}"} for n in range(40)
+    ]
     rows.append({"instruction_id": "chat", "messages": [{"role": "user", "content": "Hello"}]})
     text = "\n".join(json.dumps(row) for row in rows)
     (tmp_path / "instructions.jsonl").write_text(text)

@@ -3,27 +3,26 @@
 Rows are grouped by the candidate that was chosen, so that each engine gets full batches and only
 one candidate's weights are loaded at a time. A part that is written is not computed again.
 
-    routed/NAME/scored/         every instruction, its scores and its candidate
-    routed/NAME/scored.json     what was scored by what; written once scored/ is whole
-    routed/NAME/answers/ID/     the CHOICES rows of one candidate
-    routed/NAME/answers/ID.json how many they are; written once answers/ID/ is whole
-    routed/NAME/complete.json   the count of every candidate; written last
+    routed/NAME/asked.json         what is routed, and by what
+    routed/NAME/scored.parquet     every instruction, its scores and its candidate (SCORED)
+    routed/NAME/answers/ID.parquet the CHOICES rows of one candidate
+    routed/NAME/complete.json      how many each candidate answered; written last
+
+Instructions, and the answers of one candidate, pass through the driver's memory.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray
-from ray.data import ActorPoolStrategy, Dataset, SaveMode
+from ray.data import ActorPoolStrategy, Dataset
 
 from actors.candidate.batch import batch_engine
 from actors.candidate.engine import BatchEngine, Sampling
 from actors.examiner.records import load_cards
 from actors.router.policy import best_quality
-from actors.selector.checkpoint import tuned_test
-from actors.selector.instruction import instruction_text
-from actors.selector.scoring import Selector
 from cluster.errors import SettingsError
 from cluster.settings import Settings
 from cluster.store import MARKER, Store
@@ -56,10 +55,9 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
         candidate.id: batch_engine(candidate, store, routing.batch_size)
         for candidate in zoo.candidates
     }
-    _score_once(base, zoo, settings, store)
-    sampling = Sampling(max_tokens=routing.max_tokens)
+    scored = _score_once(base, zoo, settings, store)
     counts = {
-        model_id: _answer_once(base, model_id, engine, sampling, store)
+        model_id: _answer_once(base, model_id, engine, scored, settings, store)
         for model_id, engine in engines.items()
     }
     store.write_json(f"{base}/{MARKER}", counts)
@@ -67,36 +65,42 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
 
 
 def _answer_once(
-    base: str, model_id: str, engine: BatchEngine, sampling: Sampling, store: Store
+    base: str,
+    model_id: str,
+    engine: BatchEngine,
+    scored: pa.Table,
+    settings: Settings,
+    store: Store,
 ) -> int:
-    place = f"{base}/answers/{model_id}"
-    if not store.exists(f"{place}.json"):
-        chosen = _read(f"{base}/scored", store).filter(expr=f"model_id == {model_id!r}")
-        rows = chosen.count()
-        if rows:  # else no engine needs to start
-            answered = engine.answer(chosen, sampling)
-            _write(answered.map_batches(_choices, batch_format="pyarrow"), place, store)
-        store.write_json(f"{place}.json", {"rows": rows})
-    return int(store.read_json(f"{place}.json")["rows"])
+    place = f"{base}/answers/{model_id}.parquet"
+    if store.exists(place):
+        return int(store.read_table(place).num_rows)
+    chosen = scored.filter(pc.equal(scored["model_id"], model_id))
+    if chosen.num_rows:  # else no engine needs to start
+        routing = settings.routing
+        sampling = Sampling(max_tokens=routing.max_tokens)
+        answers = _collected(engine.answer(_blocks(chosen, routing.batch_size), sampling))
+        store.write_table(place, answers.select(CHOICES.names).cast(CHOICES))
+    return int(chosen.num_rows)
 
 
-def _score_once(base: str, zoo: Zoo, settings: Settings, store: Store) -> None:
+def _score_once(base: str, zoo: Zoo, settings: Settings, store: Store) -> pa.Table:
+    source, gpus = str(settings.routing.instructions), settings.router.selector_gpus
     asked = {
-        "instructions": settings.routing.instructions,
+        "instructions": source,
         "selector": settings.selector_name,
         "candidates": sorted(zoo.ids()),
     }
-    if store.exists(f"{base}/scored.json"):
-        found = store.read_json(f"{base}/scored.json")
-        if found != asked:
-            raise SettingsError(
-                f"key 'routing.output': {store.url_of(base)} holds {found}, not {asked}; "
-                "name another folder"
-            )
-        return
-    source, gpus = str(settings.routing.instructions), settings.router.selector_gpus
+    if store.exists(f"{base}/asked.json") and store.read_json(f"{base}/asked.json") != asked:
+        raise SettingsError(
+            f"key 'routing.output': {store.url_of(base)} was routed with other instructions, "
+            "selector or candidates; name another folder"
+        )
+    if store.exists(f"{base}/scored.parquet"):
+        return store.read_table(f"{base}/scored.parquet")
     instructions = check_instructions(read_table(source), source)
-    scored = ray.data.from_arrow(instructions).map_batches(
+    store.write_json(f"{base}/asked.json", asked)
+    scored = _blocks(instructions, settings.routing.batch_size).map_batches(
         _Score,
         fn_constructor_args=(
             store.url,
@@ -107,10 +111,20 @@ def _score_once(base: str, zoo: Zoo, settings: Settings, store: Store) -> None:
         num_gpus=gpus,
         compute=ActorPoolStrategy(size=settings.router.selector_replicas),
         batch_format="pyarrow",
-        batch_size=settings.routing.batch_size,
     )
-    _write(scored, f"{base}/scored", store)
-    store.write_json(f"{base}/scored.json", asked)
+    table = _collected(scored).cast(SCORED)
+    store.write_table(f"{base}/scored.parquet", table)
+    return table
+
+
+def _blocks(table: pa.Table, rows: int) -> Dataset:
+    """The table in blocks of one batch each: replicas share the blocks."""
+    slices = [table.slice(start, rows) for start in range(0, table.num_rows, rows)]
+    return ray.data.from_arrow(slices)
+
+
+def _collected(rows: Dataset) -> pa.Table:
+    return pa.concat_tables(ray.get(rows.to_arrow_refs()))
 
 
 class _Score:
@@ -119,14 +133,21 @@ class _Score:
     def __init__(
         self, store_url: str, selector_name: str, model_ids: Sequence[str], device: str
     ) -> None:
+        # Here and not on top: this module is imported by every worker that moves a block, and
+        # each would take seconds to import torch, which only this actor needs.
+        from actors.selector.checkpoint import tuned_test
+        from actors.selector.instruction import instruction_text
+        from actors.selector.scoring import Selector
+
         store = Store(store_url)
         folder = store.local_folder(f"selectors/{selector_name}")
+        self.text = instruction_text
         self.selector = Selector.from_pretrained(folder, device)
         self.cards = load_cards(store, tuned_test(folder), model_ids)
 
     def __call__(self, instructions: pa.Table) -> pa.Table:
         messages = [_messages(row) for row in instructions.to_pylist()]
-        scored = self.selector.scores([instruction_text(row) for row in messages], self.cards)
+        scored = self.selector.scores([self.text(chat) for chat in messages], self.cards)
         ids = [card.model_id for card in self.cards]
         scores = [dict(zip(ids, row, strict=True)) for row in scored.tolist()]
         rows = [
@@ -145,17 +166,3 @@ class _Score:
 
 def _messages(row: Mapping[str, Any]) -> list[dict[str, str]]:
     return row["messages"] or [{"role": "user", "content": row["prompt"]}]
-
-
-def _choices(answered: pa.Table) -> pa.Table:
-    return answered.select(CHOICES.names).cast(CHOICES)
-
-
-def _read(path: str, store: Store) -> Dataset:
-    return ray.data.read_parquet(store.path(path), filesystem=store.filesystem)
-
-
-def _write(rows: Dataset, path: str, store: Store) -> None:
-    """Writes a folder of Parquet files over what a broken run left there."""
-    store.filesystem.create_dir(store.path(path), recursive=True)
-    rows.write_parquet(store.path(path), filesystem=store.filesystem, mode=SaveMode.OVERWRITE)

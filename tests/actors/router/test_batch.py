@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from actors.examiner.card import CapabilityCard
@@ -62,12 +61,11 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
     assert sum(counts.values()) == 41
     assert store.read_json("routed/routed/complete.json") == counts
     rows = []
-    for id, count in counts.items():
-        part = store.path(f"routed/routed/answers/{id}")
-        table = pq.read_table(part) if count else CHOICES.empty_table()
-        assert table.schema.equals(CHOICES)
-        assert table.num_rows == count
-        rows += table.to_pylist()
+    for id in (id for id, count in counts.items() if count):
+        answers = store.read_table(f"routed/routed/answers/{id}.parquet")
+        assert answers.schema.equals(CHOICES)
+        assert answers.num_rows == counts[id]
+        rows += answers.to_pylist()
     assert {row["instruction_id"] for row in rows} == {f"i{n}" for n in range(40)} | {"chat"}
     replies = {"says-a": "A", "says-b": "B", "never-best": "C"}
     for row in rows:
@@ -78,12 +76,12 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
 
     # A part that is missing is answered again, and only that.
     id = max(counts, key=counts.__getitem__)
-    Path(store.path(f"routed/routed/answers/{id}.json")).unlink()
-    kept = [other for other in counts if counts[other] and other != id]
-    before = {other: store.names(f"routed/routed/answers/{other}") for other in kept}
+    Path(store.path(f"routed/routed/answers/{id}.parquet")).unlink()
+    scored = Path(store.path("routed/routed/scored.parquet"))
+    written = scored.stat().st_mtime_ns
     assert route(zoo, settings, store) == counts
-    assert {other: store.names(f"routed/routed/answers/{other}") for other in kept} == before
-    assert pq.read_table(store.path(f"routed/routed/answers/{id}")).num_rows == counts[id]
+    assert scored.stat().st_mtime_ns == written
+    assert store.read_table(f"routed/routed/answers/{id}.parquet").num_rows == counts[id]
 
     other = settings.model_copy(update={"selector_name": "another"})
     with pytest.raises(SettingsError, match=r"key 'routing.output'.*name another folder"):

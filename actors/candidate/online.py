@@ -11,7 +11,7 @@ from ray.serve.llm import LLMConfig
 from actors.candidate import placement
 from actors.candidate.servers import RemoteServer, StandInServer
 from cluster.store import Store, model_source
-from cluster.zoo import Candidate, Resources, VllmEngine
+from cluster.zoo import Candidate, RemoteEngine, Resources, VllmEngine
 
 # Requests under way on a replica at which Serve adds another one; Ray's own default never does.
 _BUSY_REPLICA = 32
@@ -22,9 +22,12 @@ def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
 
     Raises:
         StoreError: the model's folder is not there.
+        SettingsError: the variable of a remote engine's API key is not set.
     """
     if isinstance(candidate.engine, VllmEngine):
         return _vllm_config(candidate, candidate.engine, store)
+    if isinstance(candidate.engine, RemoteEngine):
+        candidate.engine.key()
     kind = candidate.engine.kind
     return LLMConfig(
         model_loading_config={"model_id": candidate.id},

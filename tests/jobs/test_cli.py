@@ -62,7 +62,7 @@ def test_both_ways_to_call_a_job(verb: str, run_file: Path) -> None:
         ("examine-candidates", ["zoo=absent.yaml"], "absent.yaml: cannot be read"),
         ("examine-candidates", ["exam.questions=absent.parquet"], "absent.parquet"),
         ("tune-selector", [], "examine-candidates"),
-        ("serve-router", [], "models/absent: no such folder"),
+        ("serve-router", [], "selectors/selector: no such folder"),
         ("route-dataset", [], "key 'routing.instructions'"),
         ("route-dataset", ["routing.instructions=absent.jsonl"], "absent"),
     ],

@@ -3,7 +3,7 @@
 Owns how a dataset passes an engine and which resources that takes. Rows on the way:
 
     caller's         messages, and columns that identify the row
-    vLLM: tokenized  caller (struct: the caller's columns), tokenized_prompt, __inference_error__
+    vLLM: Tokenize   caller (struct: the caller's columns), tokenized_prompt, __inference_error__
     vLLM: answered   ... generated_text, num_input_tokens, num_generated_tokens
     given back       the caller's columns without messages, and those of engine.COMPLETION
 
@@ -60,6 +60,7 @@ class VllmBatch:
         self.arguments = placement.arguments(candidate.engine, candidate.resources)
         self.resources = candidate.resources
         self.source = source
+        self.chat_template = candidate.engine.chat_template
         self.batch_size = batch_size
 
     def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
@@ -67,8 +68,8 @@ class VllmBatch:
         from ray.data.llm import build_processor
 
         tokenized = conversations.map_batches(
-            _Tokenize,
-            fn_constructor_args=(self.source,),
+            Tokenize,
+            fn_constructor_args=(self.source, self.chat_template),
             batch_format="pyarrow",
             batch_size=self.batch_size,
             concurrency=1,
@@ -105,15 +106,18 @@ class VllmBatch:
         )
 
 
-class _Tokenize:
+class Tokenize:
     """Packs the caller's columns, and puts the tokens of the chat beside them."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, chat_template: str | None) -> None:
         from transformers import AutoTokenizer
 
         self.tokenizer = AutoTokenizer.from_pretrained(source)
+        if chat_template is not None:
+            self.tokenizer.chat_template = chat_template
 
     def __call__(self, table: pa.Table) -> pa.Table:
+        """From the caller's columns and ``messages`` to the columns named on top."""
         rows = [self._tokens(messages) for messages in table["messages"].to_pylist()]
         caller = table.drop_columns(["messages"]).to_struct_array().combine_chunks()
         columns = {

@@ -44,12 +44,13 @@ def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
 
 def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMConfig:
     resources = candidate.resources
+    template = {"chat_template": engine.chat_template} if engine.chat_template else {}
     return LLMConfig(
         model_loading_config={
             "model_id": candidate.id,
             "model_source": model_source(engine.source, store),
         },
-        engine_kwargs=placement.arguments(engine, resources),
+        engine_kwargs=placement.arguments(engine, resources) | template,
         accelerator_type=resources.accelerator_type,
         accelerator_config={"kind": "gpu" if resources.gpus else "cpu"},
         placement_group_config={"bundles": placement.bundles(resources)},

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from actors.candidate.batch import batch_engine
+from actors.candidate.batch import Tokenize, batch_engine
 from actors.candidate.engine import Sampling
+from actors.candidate.online import llm_config
 from cluster.errors import SettingsError, StoreError
 from cluster.store import Store
 from cluster.zoo import Candidate
@@ -152,3 +153,18 @@ def test_a_base_model_in_vllm_and_rows_that_fail(ray_cluster: None, laptop_model
     assert long["prompt_tokens"] is None
     assert "64" in long["error"]
     assert all(row["tag"] == "x" for row in (good, long, other))
+
+
+@pytest.mark.slow
+def test_a_candidate_may_bring_its_own_chat_template(laptop_models: Store) -> None:
+    from transformers import AutoTokenizer
+
+    source = str(laptop_models.local_folder("models/smollm2-135m-instruct"))
+    template = "{% for message in messages %}Q: {{ message.content }}{% endfor %} A:"
+    rows = pa.table({"id": [1], "messages": [user("Which?")]})
+    (tokens,) = Tokenize(source, template)(rows)["tokenized_prompt"].to_pylist()
+    assert AutoTokenizer.from_pretrained(source).decode(tokens) == "Q: Which? A:"
+
+    engine = {"kind": "vllm", "source": source, "chat_template": template}
+    candidate = Candidate.model_validate({"id": "a", "engine": engine})
+    assert llm_config(candidate, laptop_models).engine_kwargs["chat_template"] == template

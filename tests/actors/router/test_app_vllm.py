@@ -30,7 +30,8 @@ def served(
     settings: Settings = load_settings(
         run, [f"store={laptop_models.url}", f"zoo={zoo}", "router.port=8124"]
     )
-    put_selector(settings, [make_card(id, [0.3, 0.6]) for id in load_zoo(zoo).ids()])
+    one, other = load_zoo(zoo).ids()
+    put_selector(settings, [make_card(one, [0.3, 0.6]), make_card(other, [0.5, 0.2])])
     with serving(settings) as url:
         yield url
 

@@ -1,11 +1,10 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import ray
 
 from actors.selector import checkpoint
 from actors.selector.scoring import Selector
@@ -33,13 +32,6 @@ def settings(tiny_sources: Callable[..., SelectorSettings], tmp_path: Path) -> S
     )
 
 
-@pytest.fixture
-def cluster() -> Iterator[None]:
-    ray.init(num_cpus=4, include_dashboard=False)
-    yield
-    ray.shutdown()
-
-
 def test_cards_of_different_tests_are_an_error(settings: Settings, world: Any) -> None:
     cards = [*world.cards[:2], world.cards[2].model_copy(update={"test": "other"})]
     with pytest.raises(TableError, match="one aptitude test; found other, toy"):
@@ -65,7 +57,7 @@ def test_other_data_or_settings_are_another_run(settings: Settings, world: Any) 
 
 @pytest.mark.slow
 def test_two_workers_tune_a_selector_into_the_store(
-    settings: Settings, world: Any, cluster: None
+    settings: Settings, world: Any, ray_cluster: None
 ) -> None:
     store = Store(settings.store)
     said = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)

@@ -31,7 +31,7 @@ def run(settings: Settings) -> None:
     with ray_session(settings.ray):
         tuned_on = tune(settings, zoo.name, cards, questions, outcomes, store)
     for name in ("untuned", "tuned"):
-        figures = ", ".join(f"{key} {value:.3f}" for key, value in tuned_on[name].items())
+        figures = ", ".join(f"{key} {value:.3g}" for key, value in tuned_on[name].items())
         print(f"held-out questions, {name}: {figures}")
 
 

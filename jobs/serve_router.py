@@ -13,9 +13,9 @@ def run(settings: Settings) -> None:
     from jobs.ray_session import ray_session
 
     stopped = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stopped.set())
     with ray_session(settings.ray), serving(settings) as url:
+        for name in (signal.SIGINT, signal.SIGTERM):  # after Ray, which sets its own
+            signal.signal(name, lambda *_: stopped.set())
         print(f"serving {url} (model '{settings.router.auto_name}'); Ctrl-C stops it", flush=True)
         stopped.wait()
 

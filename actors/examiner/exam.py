@@ -28,8 +28,6 @@ from actors.examiner.questions import conversation
 from actors.examiner.records import (
     has_card,
     load_cards,
-    load_outcomes,
-    load_test_questions,
     write_card,
     write_result,
     write_test,
@@ -39,8 +37,6 @@ from cluster.settings import Settings
 from cluster.store import Store
 from cluster.tables import OUTCOMES, from_rows
 from cluster.zoo import Candidate, Zoo
-
-__all__ = ["examine", "load_cards", "load_outcomes", "load_test_questions"]
 
 _FAILED_SHARE = 0.01
 _RAISED = re.compile(r"^[\w.]+(?:Error|Exception)\b.*", re.M)  # the line under a traceback

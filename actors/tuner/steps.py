@@ -8,9 +8,11 @@ Shapes: B rows = G groups x K instructions.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.utils import clip_grad_norm_
@@ -116,24 +118,18 @@ def figures(predictions: Sequence[Prediction]) -> dict[str, float]:
         by_candidate[prediction.model_id].append(prediction)
     both = [rows for rows in by_candidate.values() if len({row.right for row in rows}) == 2]
     if both:
-        pairs = [_over_pairs(rows) for rows in both]
-        found["auc"] = sum(auc for auc, _ in pairs) / len(pairs)
-        found["auc_pooled"], _ = _over_pairs([row for rows in both for row in rows])
-        found["loss"] = sum(loss for _, loss in pairs) / len(pairs)
+        found["auc"] = fmean(map(_auc, both))
+        found["auc_pooled"] = _auc([row for rows in both for row in rows])
+        found["loss"] = fmean(map(_pair_loss, both))
     return found
 
 
-def evaluate(model: ModelSat, records: Sequence[Record]) -> dict[str, float]:
-    """``figures`` of the model's predictions for ``records``."""
-    return figures(predict(model, records))
+def _auc(rows: Sequence[Prediction]) -> float:
+    return float(roc_auc_score([row.right for row in rows], [row.log_odds for row in rows]))
 
 
-def _over_pairs(rows: Sequence[Prediction]) -> tuple[float, float]:
-    """AUC (a tie counts half) and eq. 5, over all pairs of a right and a wrong outcome."""
-    wrong = torch.tensor([row.log_odds for row in rows if not row.right])
-    aucs, losses = [], []
-    for right in (row.log_odds for row in rows if row.right):
-        lead = right - wrong
-        aucs.append((lead > 0).float().mean() + (lead == 0).float().mean() / 2)
-        losses.append(softplus(-lead).mean())  # eq. 5 of a group of two
-    return torch.stack(aucs).mean().item(), torch.stack(losses).mean().item()
+def _pair_loss(rows: Sequence[Prediction]) -> float:
+    """Eq. 5 with every pair of a right and a wrong outcome as a group of two."""
+    right_N1 = torch.tensor([[row.log_odds] for row in rows if row.right])
+    wrong_N = torch.tensor([row.log_odds for row in rows if not row.right])
+    return softplus(wrong_N - right_N1).mean().item()

@@ -10,13 +10,8 @@ import pyarrow.compute as pc
 import pytest
 
 from actors.examiner.aptitude import planned_test
-from actors.examiner.exam import (
-    capability_card,
-    examine,
-    load_cards,
-    load_outcomes,
-    load_test_questions,
-)
+from actors.examiner.exam import capability_card, examine
+from actors.examiner.records import load_cards, load_outcomes, load_test_questions
 from cluster.errors import EngineError, StoreError
 from cluster.settings import Settings
 from cluster.store import Store

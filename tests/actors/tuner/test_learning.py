@@ -13,7 +13,7 @@ from actors.examiner.card import CapabilityCard, TaskResult
 from actors.selector.network import create
 from actors.tuner.course import Course
 from actors.tuner.samples import read_samples
-from actors.tuner.steps import evaluate
+from actors.tuner.steps import figures, predict
 from cluster.settings import SelectorSettings, StageSettings, TuningSettings
 from cluster.store import Store
 from cluster.tables import OUTCOMES, from_rows
@@ -70,10 +70,10 @@ def test_a_tuned_selector_beats_an_untuned_one_on_held_out_questions(
     model = create(tiny_sources(words, window=30), Store(str(tmp_path / "store")), seed=0)
     samples = read_samples(outcomes, questions, cards, TUNING.held_out)
 
-    untuned = evaluate(model, samples.held_out)
+    untuned = figures(predict(model, samples.held_out))
     for _ in Course(model, samples.train, TUNING).steps():
         pass
-    tuned = evaluate(model, samples.held_out)
+    tuned = figures(predict(model, samples.held_out))
 
     # What a candidate is good at differs from card to card, so a selector that looked at the
     # question alone would stay at 0.5; knowing all accuracies gives about 0.85.

@@ -8,7 +8,7 @@ import torch
 from actors.selector.network import ModelSat, create
 from actors.tuner.samples import draw_groups, read_samples
 from actors.tuner.stages import enter_stage, make_optimizer, make_scheduler
-from actors.tuner.steps import Batcher, Prediction, evaluate, figures, train_step
+from actors.tuner.steps import Batcher, Prediction, figures, predict, train_step
 from cluster.settings import SelectorSettings, StageSettings
 from cluster.store import Store
 
@@ -75,6 +75,6 @@ def test_figures_that_nothing_can_be_said_about_are_left_out() -> None:
 def test_evaluation_changes_nothing(model: ModelSat, world: Any) -> None:
     held_out = read_samples(world.outcomes, world.questions, world.cards, 0.3).held_out
     enter_stage(model, 2)
-    first = evaluate(model, held_out)
-    assert first == evaluate(model, held_out)
+    first = figures(predict(model, held_out))
+    assert first == figures(predict(model, held_out))
     assert all(weight.requires_grad and weight.grad is None for weight in model.parameters())

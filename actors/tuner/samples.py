@@ -6,7 +6,6 @@ card. One group is drawn for each right outcome, so stronger candidates weigh mo
 Refinement). Tokens and tensors begin in ``steps``.
 """
 
-import hashlib
 import logging
 import random
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from actors.examiner.card import CapabilityCard
+from actors.examiner.outcomes import split_position
 from actors.examiner.questions import question_text
 from cluster.errors import TableError
 
@@ -91,17 +91,6 @@ def draw_groups(
     return [_group(record, text, group_size, draw) for record, text in chosen[:count]]
 
 
-def is_held_out(prompt: str, share: float) -> bool:
-    """Whether a question is kept from training.
-
-    It hangs on the words of its prompt alone: the same prompt, its options in any order, is always
-    on one side, whatever other questions there are.
-    """
-    words = " ".join(prompt.lower().split())
-    number = int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big")
-    return number < share * 2**64
-
-
 def _group(record: Record, positive: str, size: int, draw: random.Random) -> Group:
     enough = len(record.wrong) >= size - 1
     negatives = (draw.sample if enough else draw.choices)(record.wrong, k=size - 1)
@@ -122,7 +111,7 @@ def _texts(questions: pa.Table, held_out: float) -> dict[str, tuple[str, bool]]:
     """Of each question id: the question's text, and whether it is held out."""
     columns = (questions[name].to_pylist() for name in ("question_id", "prompt", "options"))
     return {
-        name: (question_text(prompt, options), is_held_out(prompt, held_out))
+        name: (question_text(prompt, options), split_position(prompt) < held_out)
         for name, prompt, options in zip(*columns, strict=True)
     }
 

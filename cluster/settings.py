@@ -176,6 +176,8 @@ def _rule(model: type[BaseModel], error: Any) -> str:
         return f"unknown key; allowed: {', '.join(_allowed(model, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return "is needed, but missing"
+    if error["type"] == "value_error":  # a rule of ours, between keys: it says what it found
+        return str(error["ctx"]["error"])
     return f"{error['msg']}; found {error['input']!r}"
 
 

@@ -108,7 +108,8 @@ def _run_figures(
     found: dict[str, dict[str, Drawn]] = {method: {} for method in methods}
     for dataset in sorted(set(run.measured.datasets)):
         rows = np.flatnonzero(of_dataset_N == dataset)
-        shares_BN = divide(weights_BN[:, rows], weights_BN[:, rows].sum(axis=1, keepdims=True))
+        counts_BN = weights_BN[:, rows].astype(np.float64)
+        shares_BN = divide(counts_BN, counts_BN.sum(axis=1, keepdims=True))
         for method in methods:
             judged = judge(
                 run.measured.scores_NM[rows],

@@ -27,10 +27,10 @@ from actors.assessor.bootstrap import (
     question_weights,
 )
 from actors.assessor.measures import Bin, Floats, choice, judge, reliability, weighted
+from actors.assessor.plan import BEST_SINGLE, ORACLE, RANDOM, REFERENCES
 from actors.examiner.outcomes import normal_words
 
 MEAN = "mean"  # over data sets
-RANDOM, BEST_SINGLE, ORACLE = REFERENCES = ("random", "best single", "oracle")
 
 
 @dataclass(frozen=True)

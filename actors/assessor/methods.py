@@ -70,7 +70,9 @@ class Embedder:
         return np.stack([self._known[text] for text in texts])
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self._encoder.encode(texts, normalize_embeddings=True)
+        found: NDArray[np.float32] = self._encoder.encode(
+            texts, normalize_embeddings=True, show_progress_bar=False
+        )
         return found
 
     @cached_property

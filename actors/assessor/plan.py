@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 
 from cluster.settings import Section
 
+# Measured in every setting without being asked for.
+RANDOM, BEST_SINGLE, ORACLE = REFERENCES = ("random", "best single", "oracle")
 TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
 
 
@@ -150,6 +152,8 @@ class Plan(Section):
     def _names_are_unique(self) -> Self:
         _unique("settings", [setting.name for setting in self.settings])
         _unique("replays", [replay.name for replay in self.replays])
+        if anyway := [name for name in self.methods if name in REFERENCES]:
+            raise ValueError(f"methods: '{anyway[0]}' is measured anyway; leave it out")
         _unique("methods", self.methods)
         _unique("seeds", self.seeds)
         for name, zoo in self.zoos.items():

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from actors.assessor.coverage import Covered
-from actors.assessor.figures import MEAN, REFERENCES, MethodFigures
+from actors.assessor.figures import MEAN, MethodFigures
+from actors.assessor.plan import REFERENCES
 from actors.assessor.replay import Release
 
 DPI = 150
@@ -42,7 +43,7 @@ def accuracies(settings: Mapping[str, Sequence[MethodFigures]], place: Path) -> 
         )
     axes.set_xticks(range(len(settings)), list(settings), rotation=20, ha="right")
     axes.set_ylabel("accuracy of the choice, %")
-    axes.legend(fontsize="small", ncols=3)
+    figure.legend(fontsize="small", ncols=4, loc="outside upper center")
     return _written(figure, place)
 
 

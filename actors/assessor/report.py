@@ -18,8 +18,8 @@ from typing import Any
 from actors.assessor.assessment import Run
 from actors.assessor.bootstrap import Difference, Estimate
 from actors.assessor.coverage import Covered
-from actors.assessor.figures import MEAN, REFERENCES, MethodFigures
-from actors.assessor.plan import Plan
+from actors.assessor.figures import MEAN, MethodFigures
+from actors.assessor.plan import REFERENCES, Plan
 from actors.assessor.replay import Release, Replayed
 from cluster.errors import UserError
 

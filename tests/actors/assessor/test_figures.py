@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 
 from actors.assessor.assessment import Run, assess
-from actors.assessor.figures import (
-    BEST_SINGLE,
-    MEAN,
-    ORACLE,
-    RANDOM,
-    MethodFigures,
-    setting_figures,
-)
+from actors.assessor.figures import MEAN, MethodFigures, setting_figures
 from actors.assessor.methods import MakeMethod
-from actors.assessor.plan import Plan
+from actors.assessor.plan import BEST_SINGLE, ORACLE, RANDOM, Plan
 from actors.examiner.outcomes import OutcomeMatrix
 
 MakePlan = Callable[..., Plan]

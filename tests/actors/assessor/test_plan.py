@@ -54,6 +54,7 @@ def test_a_plan_with_overrides(file: Path) -> None:
             ["leaves nobody to tune on"],
         ),
         ("settings=[{name: s, tune: one, zoo: pair, uncen: 1}]", ["settings.0.uncen", "unseen"]),
+        ("methods=[oracle]", ["methods: 'oracle' is measured anyway; leave it out"]),
         ("methods=[knn, knn]", ["methods: 'knn' stands there twice"]),
         ("replays=[{name: r, source: one, start: May}]", ["replays.0.start", "'May'"]),
         (

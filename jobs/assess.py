@@ -12,9 +12,10 @@ def run(settings: Plan) -> None:
     from actors.assessor.coverage import coverage
     from actors.assessor.figures import MEAN, setting_figures
     from actors.assessor.methods import methods
+    from actors.assessor.page import Measured
     from actors.assessor.parts import read_source
     from actors.assessor.replay import replay_releases
-    from actors.assessor.report import Measured, check_output, write_report
+    from actors.assessor.report import check_output, write_report
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_output(settings)

@@ -12,10 +12,11 @@ from actors.assessor.assessment import assess
 from actors.assessor.coverage import coverage
 from actors.assessor.figures import setting_figures
 from actors.assessor.methods import MakeMethod
+from actors.assessor.page import Measured, markdown
 from actors.assessor.parts import read_source
 from actors.assessor.plan import Plan
 from actors.assessor.replay import replay_releases
-from actors.assessor.report import Measured, check_output, markdown, write_report
+from actors.assessor.report import check_output, write_report
 from cluster.errors import UserError
 
 MakePlan = Callable[..., Plan]

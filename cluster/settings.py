@@ -130,10 +130,15 @@ def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
         SettingsError: the file is missing or no YAML mapping, an override is no ``key=value``,
             or a key is unknown, missing or of a wrong value.
     """
+    return load(Settings, path, overrides)
+
+
+def load(model: type[Model], path: str | Path, overrides: Sequence[str] = ()) -> Model:
+    """As ``load_settings``, for a job that has settings of its own."""
     values = read_yaml(path)
     for override in overrides:
         _apply(values, override)
-    return validated(Settings, values, str(path))
+    return validated(model, values, str(path))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -171,6 +176,8 @@ def _rule(model: type[BaseModel], error: Any) -> str:
         return f"unknown key; allowed: {', '.join(_allowed(model, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return "is needed, but missing"
+    if error["type"] == "value_error":  # a rule of ours, between keys: it says what it found
+        return str(error["ctx"]["error"])
     return f"{error['msg']}; found {error['input']!r}"
 
 
@@ -181,8 +188,8 @@ def _allowed(model: type[BaseModel], parents: Sequence[str | int]) -> list[str]:
         fields = [found.model_fields for found in models]
         if tagged := [found for found in models if name in _tags(found)]:
             models = tagged  # pydantic puts the tag of a union's member into the path
-        elif isinstance(name, str):
-            models = [part for field in fields for part in _models_in(field[name].annotation)]
+        elif named := [field[name] for field in fields if name in field]:
+            models = [part for field in named for part in _models_in(field.annotation)]
     return [key for found in models for key in found.model_fields]
 
 

@@ -1,19 +1,20 @@
 """The console command ``model-sat VERB`` and the way every job is called.
 
-A job is a module of this package with a function ``run(settings)``. ``python -m jobs.NAME`` and
-``model-sat VERB`` are the same: a settings file, then ``key=value`` overrides. Roles are imported
-inside ``run``, so that ``--help`` answers at once.
+A job is a module of this package with a function ``run(settings)``, whose annotation says as what
+the settings file is read. ``python -m jobs.NAME`` and ``model-sat VERB`` are the same: a settings
+file, then ``key=value`` overrides. Roles are imported inside ``run``, so that ``--help`` answers at
+once.
 """
 
 import importlib
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from cluster.errors import UserError
-from cluster.settings import Settings, load_settings
+from cluster.settings import load
 
 VERBS = {
     "prepare-models": "Put the models that come as Python packages into the store.",
@@ -21,10 +22,13 @@ VERBS = {
     "tune-selector": "Tune a selector on the outcomes of the exam.",
     "serve-router": "Serve all candidates behind one OpenAI-compatible address.",
     "route-dataset": "Route and answer a whole data set of instructions.",
+    "assess": "Measure selection on past outcomes: accuracy, intervals, a report with plots.",
     "demo": "The whole way in small: examine, tune, serve, ask.",
 }
 
-RunFile = Annotated[str, typer.Argument(metavar="RUN", help="settings file, as in manifests/runs/")]
+RunFile = Annotated[
+    str, typer.Argument(metavar="RUN", help="settings file, as in manifests/runs/ or assess/")
+]
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="settings to override")
 ]
@@ -53,9 +57,8 @@ def run_job(verb: str) -> None:
 def _command(module: str) -> Callable[[str, list[str] | None], None]:
     def command(run: RunFile, overrides: Overrides = None) -> None:
         try:
-            settings = load_settings(run, overrides or ())
-            job: Callable[[Settings], None] = importlib.import_module(module).run
-            job(settings)
+            job: Callable[[Any], None] = importlib.import_module(module).run
+            job(load(get_type_hints(job)["settings"], run, overrides or ()))
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(2) from error

@@ -139,13 +139,18 @@ def read_outcomes(folder: str | Path, task_column: str = "category") -> OutcomeM
     )
 
 
+def normal_words(prompt: str) -> str:
+    """A prompt without its case and spacing: two questions with the same words are one."""
+    return " ".join(prompt.lower().split())
+
+
 def split_position(prompt: str, seed: int = 0) -> float:
     """Where a question stands in [0, 1) when questions are split.
 
     It hangs on the words of its prompt alone: the same prompt, its options in any order, in any
     source, is always on the same side of a split.
     """
-    words = " ".join(prompt.lower().split())
+    words = normal_words(prompt)
     key = f"{seed}\n{words}" if seed else words
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
 

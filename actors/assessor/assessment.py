@@ -1,0 +1,186 @@
+"""The assessment: for a seed, split, set the aptitude test, tune on the train part, score the rest.
+
+Owns what each method sees: it is tuned on questions of the train part and the candidates of its
+case, and reads cards made from questions of the train part. What the scores are worth is said in
+``measures`` and ``figures``.
+
+Shapes: N questions, M candidates of the zoo.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.assessor.cases import Case, cases
+from actors.assessor.methods import MakeMethod, Method
+from actors.assessor.parts import aptitude_test, parts
+from actors.assessor.plan import TRAIN, Plan
+from actors.examiner.card import CapabilityCard
+from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes, normal_words
+from cluster.errors import TableError
+
+if TYPE_CHECKING:
+    from actors.selector.scoring import Scorer
+
+logger = logging.getLogger(__name__)
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One case with one seed: what was measured on, and the scores of every method."""
+
+    case: Case
+    seed: int
+    measured: OutcomeMatrix  # of the zoo; questions that all of it were asked
+    left_out: int  # questions of the part that not all of the zoo were asked
+    best: str  # the best single candidate, as far as can be known before measuring
+    scores: Mapping[str, Scores]  # of each method, [N, M]; -inf: it cannot score the candidate
+    tuned_questions: int
+    exam_tasks: int
+    exam_questions: int
+    exam_tuned: int  # questions of the aptitude test that were also tuned on
+
+
+@dataclass(frozen=True)
+class Exam:
+    """An aptitude test's questions and the cards of the candidates that sat it."""
+
+    questions: OutcomeMatrix
+    cards: Mapping[str, CapabilityCard]
+
+    def of(self, candidates: Sequence[str]) -> list[CapabilityCard]:
+        """The cards of some candidates, in that order."""
+        return [self.cards[name] for name in candidates]
+
+
+class Assessment:
+    """All that one seed decides: the parts of each source, aptitude tests, tuned scorers."""
+
+    def __init__(
+        self, plan: Plan, sources: Mapping[str, OutcomeMatrix], make: MakeMethod, seed: int
+    ) -> None:
+        """``make`` makes a method by its name. Raises TableError where a part is empty."""
+        self._plan, self._sources, self._make, self._seed = plan, sources, make, seed
+        rows = {name: parts(source, plan.split, seed, name) for name, source in sources.items()}
+        self.train = {name: sources[name].questions(found[TRAIN]) for name, found in rows.items()}
+        self._measured = {
+            name: sources[name].questions(found[plan.part]) for name, found in rows.items()
+        }
+        self._exams: dict[tuple[str, tuple[str, ...]], Exam] = {}
+        self._scorers: dict[tuple[object, ...], Scorer] = {}
+
+    def exam(self, source: str, candidates: Sequence[str]) -> Exam:
+        """The aptitude test of some candidates of a source, and their cards."""
+        key = (source, tuple(sorted(set(candidates))))
+        if key not in self._exams:
+            test = aptitude_test(
+                self.train[source], key[1], self._plan.exam, self._seed, f"source '{source}'"
+            )
+            cards = cards_from_outcomes(test, f"{source}, seed {self._seed}")
+            self._exams[key] = Exam(test, {card.model_id: card for card in cards})
+        return self._exams[key]
+
+    def run(self, case: Case) -> Run:
+        """Tunes and scores one case with all methods of the plan that can choose in it.
+
+        Raises:
+            TableError: a candidate has no outcomes, no question of the part was asked of the
+                whole zoo, or no aptitude test can be set.
+        """
+        part = self._measured[case.test].of(case.zoo)
+        measured = part.complete()
+        if not len(measured):
+            raise TableError(
+                f"'{case.name}': no question of the {self._plan.part} part of '{case.test}' was "
+                f"asked of all {len(case.zoo)} candidates of the zoo"
+            )
+        same = case.tune == case.test
+        tune_exam = self.exam(case.tune, [*case.tuned, *(case.zoo if same else ())])
+        zoo_exam = tune_exam if same else self.exam(case.test, case.zoo)
+        tuning = self.train[case.tune].of(case.tuned)
+        _check_disjoint(measured, [tuning, tune_exam.questions, zoo_exam.questions])
+        scores = {}
+        for name in self._plan.methods:
+            method = self._make(name, self._sources[case.test], self._seed)
+            able = case.seen if method.seen_only else case.zoo
+            if len(able) < 2:
+                continue
+            logger.info("seed %d, %s: %s", self._seed, case.name, name)
+            scorer = self._scorer(name, method, case, tuning, tune_exam)
+            found = scorer.scores(measured.texts, zoo_exam.of(able))
+            assert found.shape == (len(measured), len(able)), (name, found.shape)
+            assert ((found >= 0) & (found <= 1)).all(), f"{name}: scores must lie in [0, 1]"
+            scores[name] = np.full((len(measured), len(case.zoo)), -np.inf, np.float32)
+            scores[name][:, [case.zoo.index(candidate) for candidate in able]] = found
+        exam_words = _words(zoo_exam.questions)
+        return Run(
+            case=case,
+            seed=self._seed,
+            measured=measured,
+            left_out=len(part) - len(measured),
+            best=self._best_single(case, zoo_exam),
+            scores=scores,
+            tuned_questions=len(tuning),
+            exam_tasks=len(set(zoo_exam.questions.tasks)),
+            exam_questions=len(zoo_exam.questions),
+            exam_tuned=len(exam_words & _words(tuning)),
+        )
+
+    def _scorer(
+        self, name: str, method: Method, case: Case, tuning: OutcomeMatrix, exam: Exam
+    ) -> "Scorer":
+        """The method, tuned; cases that tune it on the same share it."""
+        asked = tuple(exam.questions.question_ids)
+        key = (name, case.tune, case.test, case.tuned, asked)
+        if key not in self._scorers:
+            self._scorers[key] = method.learner.fit(tuning, exam.of(case.tuned))
+        return self._scorers[key]
+
+    def _best_single(self, case: Case, exam: Exam) -> str:
+        """By the mean over data sets of the train part; by cards where some are not tuned on."""
+        if len(case.seen) < len(case.zoo):
+            means = {name: exam.cards[name].mean_accuracy() for name in case.zoo}
+        else:
+            train = self.train[case.test].of(case.zoo).complete()
+            of_dataset = np.array(train.datasets)
+            masks = [of_dataset == name for name in np.unique(of_dataset)]
+            means_DM = [train.scores_NM[mask].mean(axis=0) for mask in masks]
+            means = dict(zip(case.zoo, np.mean(means_DM, axis=0), strict=True))
+        return min(means, key=lambda name: (-means[name], name))
+
+
+def assess(
+    plan: Plan, sources: Mapping[str, OutcomeMatrix], make: MakeMethod
+) -> dict[str, list[Run]]:
+    """The runs of every setting, over all its cases and all seeds.
+
+    Raises:
+        TableError: as ``Assessment`` and ``cases``.
+    """
+    for name in plan.methods:  # a wrong name is told before hours of tuning
+        make(name, next(iter(sources.values())), plan.seeds[0])
+    runs: dict[str, list[Run]] = {setting.name: [] for setting in plan.settings}
+    wanted: dict[str, list[Case]] = {}
+    for seed in plan.seeds:
+        assessment = Assessment(plan, sources, make, seed)
+        if not wanted:  # random zoos are the same for all seeds
+            wanted = {each.name: cases(plan, each, assessment.train) for each in plan.settings}
+        for name, found in wanted.items():
+            runs[name] += [assessment.run(case) for case in found]
+    return runs
+
+
+def _check_disjoint(measured: OutcomeMatrix, known: Sequence[OutcomeMatrix]) -> None:
+    words = _words(measured)
+    for matrix in known:
+        assert not words & _words(matrix), "a question is measured on that was tuned on"
+
+
+def _words(matrix: OutcomeMatrix) -> set[str]:
+    return {normal_words(prompt) for prompt in matrix.prompts}

@@ -1,0 +1,117 @@
+"""The report of an assessment: Markdown to read, JSON with every figure, plots.
+
+A report is whole or not there: it is written beside its place and moved there. What the page says
+is the business of ``page``.
+"""
+
+import importlib.util
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from actors.assessor.assessment import Run
+from actors.assessor.page import Measured, markdown
+from actors.assessor.plan import Plan
+from cluster.errors import UserError
+
+JSON, MARKDOWN = "report.json", "report.md"
+
+
+def check_output(plan: Plan) -> None:
+    """Raises UserError if the report could not be written; call it before anything is tuned."""
+    place = Path(plan.output)
+    if place.exists() and not (place / JSON).exists():
+        raise UserError(f"output '{place}': is there, but no report; name another folder")
+    if plan.plots and importlib.util.find_spec("matplotlib") is None:
+        raise UserError(
+            "plots need package 'matplotlib', which is not installed; install it by: "
+            "pip install 'matplotlib>=3.10' (extra 'report'), or set plots=false"
+        )
+
+
+def write_report(plan: Plan, measured: Measured) -> Path:
+    """Writes the report, replacing an older one, and returns its folder."""
+    place = Path(plan.output).absolute()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    try:
+        plots = _plots(aside, measured) if plan.plots else []
+        (aside / MARKDOWN).write_text(markdown(plan, measured, plots), encoding="utf-8")
+        (aside / JSON).write_text(json.dumps(as_json(plan, measured), indent=1), encoding="utf-8")
+        aside.chmod(0o755)
+        older = aside.with_name(f"{aside.name}.older")
+        if place.exists():
+            place.replace(older)
+        aside.replace(place)
+        shutil.rmtree(older, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return place
+
+
+def as_json(plan: Plan, measured: Measured) -> dict[str, Any]:
+    """Everything, as JSON takes it; figures that are not defined are null."""
+    settings = {
+        name: {"runs": [_run(run) for run in runs], "methods": figures}
+        for name, (runs, figures) in measured.settings.items()
+    }
+    found: dict[str, Any] = _plain(
+        {
+            "plan": plan.model_dump(),
+            "settings": settings,
+            "replays": measured.replays,
+            "coverages": measured.coverages,
+        }
+    )
+    return found
+
+
+def _plots(folder: Path, measured: Measured) -> list[str]:
+    from actors.assessor import plots
+
+    drawn = []
+    if measured.settings:
+        figures = {name: found for name, (_, found) in measured.settings.items()}
+        drawn.append(plots.accuracies(figures, folder / "accuracy.png"))
+        drawn.append(plots.calibration(figures, folder / "calibration.png"))
+    for number, (name, replayed) in enumerate(measured.replays.items(), 1):
+        drawn.append(plots.replay(name, replayed.steps, folder / f"replay-{number}.png"))
+    for number, (name, covered) in enumerate(measured.coverages.items(), 1):
+        drawn.append(plots.coverage(name, covered, folder / f"coverage-{number}.png"))
+    return [path.name for path in drawn]
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        **asdict(run.case),
+        "seed": run.seed,
+        "unseen": [name for name in run.case.zoo if name not in run.case.seen],
+        "best_single": run.best,
+        "measured_questions": len(run.measured),
+        "left_out_questions": run.left_out,
+        "tuned_questions": run.tuned_questions,
+        "exam_tasks": run.exam_tasks,
+        "exam_questions": run.exam_questions,
+        "exam_questions_tuned_on": run.exam_tuned,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """``value`` out of dictionaries, lists, strings and numbers."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(vars(value))
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, date) else value

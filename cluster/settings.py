@@ -54,6 +54,25 @@ class SelectorSettings(Section):
     )
 
 
+class ItemResponseSettings(Section):
+    """The fast selector: what of a sentence encoder it reads, and how closely it fits outcomes."""
+
+    kind: Literal["item-response"] = "item-response"
+    encoder: str = Field(description="sentence encoder: folder, store://models/NAME, or hub id")
+    layers: list[int] = Field(
+        [2, 3, 4, 5], min_length=1, description="hidden states of the encoder; 0: its input"
+    )
+    max_instruction_tokens: int = Field(
+        192, ge=8, description="longer instructions keep their head and their tail"
+    )
+    landmarks: int = Field(1500, ge=1, description="past instructions the kernel compares with")
+    kernel_width: float = Field(
+        0.5, gt=0, description="kernel exp(-w d2 / median d2) of squared distances d2"
+    )
+    ridge: float = Field(12.0, gt=0, description="the more, the less single outcomes count")
+    dimensions: int = Field(6, ge=1, description="K: kinds of strength that are told apart")
+
+
 class StageSettings(Section):
     """One stage of tuning (paper: Learning Strategy)."""
 

@@ -1,0 +1,150 @@
+"""The fast selector: item response theory on one pass of a sentence encoder, without a decoder.
+
+    Pr('Yes') = g(c) + a(x) . theta(c), kept within [0, 1]
+
+a(x) says what an instruction asks for, theta(c) what a candidate is good at, g(c) how good it is
+overall. a(x) is a kernel expansion over the encoder's layers, the same for all candidates, so that
+an instruction costs one pass however many candidates there are. g(c) and theta(c) are read off a
+capability card: of all abilities, those that explain its accuracies best (``ability``), given how
+abilities are spread among the candidates it was tuned on and how much chance there is in an exam
+of so few questions. So the level of a candidate is anchored in its accuracies, and a candidate
+that joins later is no different from the others.
+
+The scale is that of probabilities, not of log-odds: everything is solved in closed form, and it
+chose as well in our trials. Tuning is ``actors.tuner.item_response``'s business.
+
+Shapes: N instructions, M candidates, K dimensions of ability, R landmarks, F features of a text
+(layers x width), T core tasks.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics.pairwise import rbf_kernel
+
+from actors.examiner.card import CapabilityCard
+from actors.selector.layers import LayerPool
+
+Floats = NDArray[np.float32]
+
+
+class Ability(NamedTuple):
+    """What a candidate can do: its level g and its strengths theta ``[K]``."""
+
+    level: float
+    strengths: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ItemParameters:
+    """All that tuning finds; arrays only, as they lie in a checkpoint."""
+
+    mean: Floats  # [F] of features
+    scale: Floats  # [F] of features
+    gamma: Floats  # [1] width of the kernel
+    landmarks: Floats  # [R, F] standardised features of some past instructions
+    weights: Floats  # [R, K] from the kernel to a(x)
+    offset: Floats  # [K]
+    profiles: Floats  # [T, K] mean a(x) of the instructions of a core task
+    prior_mean: Floats  # [K] of strengths
+    prior_covariance: Floats  # [K, K] of strengths
+    task_variance: Floats  # [1] of a task's accuracy around what abilities explain
+    known: Floats  # [M, 1+K] abilities of the candidates that were tuned on
+
+
+class ItemResponse:
+    """A tuned fast selector behind ``Scorer``."""
+
+    def __init__(
+        self,
+        pool: LayerPool,
+        parameters: ItemParameters,
+        tasks: Sequence[str],
+        known: Sequence[str],
+    ) -> None:
+        """Args:
+        pool: layers of the encoder that it was tuned with.
+        parameters: what tuning found.
+        tasks: names of the core tasks, in the order of ``parameters.profiles``.
+        known: digests of the cards of the candidates tuned on, as ``parameters.known``.
+        """
+        self.pool = pool
+        self.parameters = parameters
+        self.tasks = list(tasks)
+        self.known = list(known)
+        self._place = {task: place for place, task in enumerate(self.tasks)}
+        self._abilities = {
+            digest: Ability(float(row[0]), row[1:].astype(np.float64))
+            for digest, row in zip(self.known, parameters.known, strict=True)
+        }
+
+    def scores(
+        self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
+    ) -> NDArray[np.float32]:
+        """As ``Scorer``: Pr('Yes') ``[N, M]`` in [0, 1], calibrated as far as the outcomes were."""
+        abilities = [self.ability(card) for card in cards]
+        levels_M = np.array([ability.level for ability in abilities])
+        strengths_MK = np.array([ability.strengths for ability in abilities])
+        demands_NK = self.demands(instructions)
+        return np.clip(levels_M + demands_NK @ strengths_MK.T, 0, 1).astype(np.float32)
+
+    def demands(self, instructions: Sequence[str]) -> NDArray[np.float64]:
+        """a(x) ``[N, K]``: one pass of the encoder an instruction."""
+        return demands(self.pool(instructions), self.parameters)
+
+    def ability(self, card: CapabilityCard) -> Ability:
+        """g(c) and theta(c): of a candidate that was tuned on, as its outcomes said."""
+        digest = card_digest(card)
+        if digest not in self._abilities:
+            self._abilities[digest] = self._read_off(card)
+        return self._abilities[digest]
+
+    def _read_off(self, card: CapabilityCard) -> Ability:
+        """The most likely ability given a card: Bayesian linear regression over its tasks.
+
+        A card of another test is read by the tasks whose names are known; if there are none, its
+        mean accuracy is its level, and its strengths are those of most candidates.
+        """
+        found = self.parameters
+        prior_K = found.prior_mean.astype(np.float64)
+        results = [result for result in card.tasks if result.task in self._place]
+        mean = card.mean_accuracy()
+        if not results:
+            return Ability(mean, prior_K)
+        profiles_TK = found.profiles[[self._place[result.task] for result in results]]
+        accuracy_T = np.array([result.accuracy for result in results])
+        chance_T = np.array([(mean * (1 - mean) + 0.01) / result.count for result in results])
+        weight_T = 1 / (chance_T + found.task_variance[0])
+        design_TJ = np.column_stack([np.ones(len(results)), profiles_TK])
+        precision_JJ = np.zeros((len(prior_K) + 1,) * 2)  # nothing is known of the level before
+        precision_JJ[1:, 1:] = np.linalg.inv(found.prior_covariance.astype(np.float64))
+        prior_J = np.concatenate([[0.0], prior_K])
+        weighted_JT = design_TJ.T * weight_T
+        solution_J = np.linalg.solve(
+            precision_JJ + weighted_JT @ design_TJ,
+            precision_JJ @ prior_J + weighted_JT @ accuracy_T,
+        )
+        return Ability(float(solution_J[0]), solution_J[1:])
+
+
+def demands(pooled_NLE: Floats, parameters: ItemParameters) -> NDArray[np.float64]:
+    """a(x) ``[N, K]`` from the pooled layers of instructions."""
+    features_NF = standardised(pooled_NLE, parameters.mean, parameters.scale)
+    kernel_NR = rbf_kernel(features_NF, parameters.landmarks, float(parameters.gamma[0]))
+    found: NDArray[np.float64] = kernel_NR @ parameters.weights - parameters.offset
+    return found
+
+
+def standardised(pooled_NLE: Floats, mean_F: Floats, scale_F: Floats) -> Floats:
+    """Features ``[N, F]`` of mean 0 and spread 1 over the instructions tuned on."""
+    found: Floats = (pooled_NLE.reshape(len(pooled_NLE), -1) - mean_F) / scale_F
+    return found
+
+
+def card_digest(card: CapabilityCard) -> str:
+    """What names a card: changes with the candidate and with any result."""
+    return hashlib.sha256(f"{card.model_id}\n{card.text}".encode()).hexdigest()

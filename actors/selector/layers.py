@@ -1,0 +1,87 @@
+"""What the layers of a sentence encoder say of a text, pooled over its tokens.
+
+Sentence encoders are trained to say what a text is about in their last layer. Which candidate can
+do an instruction hangs as much on its form (a calculation, a definition, a long case), and that is
+told best by the layers below.
+
+Shapes: N texts, L layers, E width of the encoder, T tokens.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from actors.selector.instruction import shortened
+from cluster.errors import SettingsError
+
+_BATCH = 32
+
+
+class LayerPool:
+    """Pools hidden states of some layers of a sentence encoder."""
+
+    def __init__(
+        self, encoder: SentenceTransformer, layers: Sequence[int], max_tokens: int
+    ) -> None:
+        """Args:
+            encoder: its first module must be a transformer.
+            layers: which hidden states; 0 is what goes into the first layer.
+            max_tokens: longer texts keep their head and their tail.
+
+        Raises:
+            SettingsError: the encoder has no such layer.
+        """
+        self.encoder = encoder
+        self.layers = list(layers)
+        self._transformer = encoder[0].auto_model.eval()
+        self._limit = min(max_tokens, encoder.max_seq_length or max_tokens)
+        there = self._transformer.config.num_hidden_layers
+        if max(self.layers) > there:
+            raise SettingsError(
+                f"key 'selector.layers': the encoder has {there} layers; found {max(self.layers)}"
+            )
+
+    @property
+    def width(self) -> int:
+        """E."""
+        width: int = self._transformer.config.hidden_size
+        return width
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Mean over a text's tokens of each layer's hidden states, ``[N, L, E]``."""
+        ids_N = [self._ids(text) for text in texts]
+        pooled_NLE = np.zeros((len(texts), len(self.layers), self.width), np.float32)
+        by_length = sorted(range(len(texts)), key=lambda row: len(ids_N[row]))
+        for start in range(0, len(texts), _BATCH):
+            rows = by_length[start : start + _BATCH]
+            pooled_NLE[rows] = self._pool([ids_N[row] for row in rows])
+        return pooled_NLE
+
+    def _ids(self, text: str) -> list[int]:
+        tokenizer = self.encoder.tokenizer
+        special = tokenizer.num_special_tokens_to_add()
+        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        whole: list[int] = tokenizer.build_inputs_with_special_tokens(
+            shortened(ids, self._limit - special)
+        )
+        return whole
+
+    def _pool(self, ids_B: list[list[int]]) -> NDArray[np.float32]:
+        padded = self.encoder.tokenizer.pad({"input_ids": ids_B}, return_tensors="pt")
+        padded = padded.to(self.encoder.device)
+        found = self._transformer(
+            input_ids=padded["input_ids"],
+            attention_mask=padded["attention_mask"],
+            output_hidden_states=True,
+        )
+        mask_BT1 = padded["attention_mask"].unsqueeze(-1)
+        pooled_LBE = [
+            (found.hidden_states[layer] * mask_BT1).sum(1) / mask_BT1.sum(1)
+            for layer in self.layers
+        ]
+        pooled_BLE: NDArray[np.float32] = torch.stack(pooled_LBE, 1).float().cpu().numpy()
+        return pooled_BLE

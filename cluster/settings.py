@@ -30,6 +30,13 @@ class ExamSettings(Section):
     )
     tasks: int = Field(50, ge=1, description="core tasks in the test")
     shots: int = Field(20, ge=1, description="questions of each core task")
+    sampling: Literal["uniform", "distinguishing"] = Field(
+        "uniform",
+        description="distinguishing: by past outcomes, those about half get right weigh most",
+    )
+    outcomes: tuple[str, ...] = Field(
+        (), description="Parquet or JSONL files of past outcomes, for sampling 'distinguishing'"
+    )
     practice: int = Field(
         0, ge=0, description="further questions a task, asked for tuning only, never on the card"
     )

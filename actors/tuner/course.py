@@ -133,7 +133,7 @@ class Course:
         """Goes on from a folder that ``save`` wrote; call it before ``steps``."""
         progress = json.loads((folder / _PROGRESS).read_text())
         self._enter(progress["stage"])
-        self._step = progress["step"]
+        self._step = int(progress["step"])
         learning = self._learning()
         weights = load_file(folder / _NETWORK)
         assert weights.keys() == learning.keys(), folder

@@ -28,7 +28,7 @@ class Tracker:
         raise NotImplementedError
 
     def flush(self) -> None:
-        """Makes what was noted visible, where that does not happen by itself."""
+        """Makes what was noted visible, the latest perhaps not yet, where that needs a push."""
 
     def close(self) -> None:
         """Ends the run: no more will come."""
@@ -71,13 +71,16 @@ class _TensorBoard(Tracker):
 
     def flush(self) -> None:
         self._writer.flush()
-        # Files of a remote store cannot grow, so they are written anew.
-        self._store.put_folder(self._place, Path(self._folder.name))
+        self._put()
 
     def close(self) -> None:
-        self.flush()
         self._writer.close()
+        self._put()
         self._folder.cleanup()
+
+    def _put(self) -> None:
+        # Files of a remote store cannot grow, so they are written anew.
+        self._store.put_folder(self._place, Path(self._folder.name))
 
 
 class _MLflow(Tracker):

@@ -30,6 +30,13 @@ class ExamSettings(Section):
     )
     tasks: int = Field(50, ge=1, description="core tasks in the test")
     shots: int = Field(20, ge=1, description="questions of each core task")
+    sampling: Literal["uniform", "distinguishing"] = Field(
+        "uniform",
+        description="distinguishing: by past outcomes, those about half get right weigh most",
+    )
+    outcomes: tuple[str, ...] = Field(
+        (), description="Parquet or JSONL files of past outcomes, for sampling 'distinguishing'"
+    )
     practice: int = Field(
         0, ge=0, description="further questions a task, asked for tuning only, never on the card"
     )
@@ -83,19 +90,56 @@ class StageSettings(Section):
     )
 
 
+class RefinementSettings(Section):
+    """Which right outcomes in hard questions are believed (paper: Data Refinement)."""
+
+    hard_share: float = Field(
+        0.2, ge=0, le=1, description="a question is hard if fewer candidates than this are right"
+    )
+    untested: Literal["keep", "drop"] = Field(
+        "keep", description="right outcomes in hard questions that no circle test was made of"
+    )
+
+
 class TuningSettings(Section):
     """How a selector is tuned on outcomes."""
 
+    loss: Literal["paper", "ranking", "both", "likelihood", "anchored"] = Field(
+        "paper",
+        description="paper: eq. 5, a candidate's instructions compared; ranking: an instruction's "
+        "candidates compared; both: the two in turn; likelihood: each outcome by itself; "
+        "anchored: ranking and likelihood of the same rows",
+    )
     group_size: int = Field(4, ge=2, description="k of eq. 5: one positive and k-1 negatives")
-    groups_per_step: int = Field(2, ge=1, description="groups in one optimiser step on a worker")
+    candidates_per_group: int | None = Field(
+        None, ge=2, description="candidates of an instruction compared with each other; null: all"
+    )
+    rank_weight: float = Field(
+        0.0, ge=0, description="w: the best candidate's positives are drawn 1+w times the worst's"
+    )
+    refinement: RefinementSettings = RefinementSettings()
+    resample_exam: bool = Field(
+        False, description="draw the answers behind every card anew at each step"
+    )
+    groups_per_step: int = Field(2, ge=1, description="groups in one pass on a worker")
+    accumulate: int = Field(1, ge=1, description="passes whose gradients make one optimiser step")
     groups_per_epoch: int | None = Field(
-        None, ge=1, description="groups drawn in an epoch; null: one for each positive outcome"
+        None,
+        ge=1,
+        description="groups drawn in an epoch; null: one for each positive outcome (paper) or "
+        "instruction (the others)",
     )
     held_out: float = Field(0.2, gt=0, lt=1, description="share of questions kept for validation")
     stage1: StageSettings = StageSettings(lr=1e-3)
     stage2: StageSettings = StageSettings(lr=2e-5, lr_scale=5.0)
     checkpoint_every: int = Field(50, ge=1, description="optimiser steps between checkpoints")
     workers: int = Field(1, ge=1)
+    strategy: Literal["ddp", "fsdp"] = Field(
+        "ddp", description="ddp: each worker holds all weights; fsdp: a share of them in stage 2"
+    )
+    track_with: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        (), description="where metrics are written besides Ray's own"
+    )
     cpus_per_worker: int = Field(1, ge=1, description="CPUs a worker takes, and its threads")
     use_gpu: bool = False
     seed: int = 0

@@ -53,6 +53,8 @@ OUTCOMES = pa.schema(
         pa.field("prompt_tokens", pa.int64()),
         pa.field("completion_tokens", pa.int64()),
         pa.field("error", pa.string()),  # why there is no output
+        # Whether it is right with the options in every rotation too; null: not tried.
+        pa.field("circle", pa.bool_()),
     ]
 )
 

@@ -8,13 +8,15 @@ broken off goes on exactly as it would have. A state folder holds, without pickl
     optimizer.safetensors   the optimiser's tensors, as INDEX.NAME
 
 Dropout stays off throughout: an accuracy on a card moves psi less than dropout does, and no
-random state has to be kept. Several workers and reports are ``loop``'s.
+random state has to be kept: what is drawn at random is named by stage, epoch and step. How many
+workers there were does not show in a state, only that their tensors are whole in it. Starting
+workers, and reports, are ``loop``'s.
 """
 
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +26,10 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from actors.selector.network import ModelSat
-from actors.tuner.samples import Group, Record, draw_groups
+from actors.tuner.groups import Group, draw_groups, groups_of
+from actors.tuner.resit import resit
+from actors.tuner.samples import Record
+from actors.tuner.sharding import share_of, whole
 from actors.tuner.stages import (
     STAGES,
     enter_stage,
@@ -70,9 +75,13 @@ class Course:
         worker: Worker = ALONE,
         wrap: Callable[[ModelSat, int], nn.Module] = lambda model, stage: model,
     ) -> None:
-        """``wrap`` joins the workers' gradients: it is called with the model in each stage."""
+        """``wrap`` joins the workers: it is called with model and stage before the stage begins.
+
+        Raises:
+            TableError: as ``groups_of``.
+        """
         self.model = model
-        self._records = records
+        self._kinds = groups_of(records, settings)
         self._settings = settings
         self._worker = worker
         self._wrap = wrap
@@ -87,17 +96,31 @@ class Course:
             self._enter(stage)
             yield from self._rest_of_stage()
 
-    def save(self, folder: Path) -> None:
-        """Writes where the course stands into an existing folder."""
-        weights = {name: weight.detach().contiguous() for name, weight in self._learning().items()}
-        save_file(weights, folder / _NETWORK)
+    @property
+    def done(self) -> int:
+        """Steps done since the start of the first stage."""
+        over = STAGES[: STAGES.index(self._stage)]
+        epochs = sum(stage_settings(self._settings, stage).epochs for stage in over)
+        return epochs * self._steps_per_epoch() + self._step
+
+    def save(self, folder: Path | None) -> None:
+        """Writes where the course stands into an existing folder.
+
+        Of several workers one is given a folder and all call it, for each may hold a share.
+        """
+        keep = folder is not None
+        weights = _gathered(self._learning(), keep)
         state = self._optimizer.state_dict()
         tensors = {
-            f"{index}.{name}": tensor.contiguous()
+            f"{index}.{name}": tensor
             for index, values in state["state"].items()
             for name, tensor in values.items()
         }
-        save_file(tensors, folder / _OPTIMIZER)
+        moments = _gathered(tensors, keep)
+        if folder is None:
+            return
+        save_file(weights, folder / _NETWORK)
+        save_file(moments, folder / _OPTIMIZER)
         progress = {
             "stage": self._stage,
             "step": self._step,
@@ -110,18 +133,19 @@ class Course:
         """Goes on from a folder that ``save`` wrote; call it before ``steps``."""
         progress = json.loads((folder / _PROGRESS).read_text())
         self._enter(progress["stage"])
-        self._step = progress["step"]
+        self._step = int(progress["step"])
         learning = self._learning()
         weights = load_file(folder / _NETWORK)
         assert weights.keys() == learning.keys(), folder
         with torch.no_grad():
             for name, weight in weights.items():
-                learning[name].copy_(weight)
+                learning[name].copy_(share_of(weight, learning[name]))
         _load_optimizer(self._optimizer, folder / _OPTIMIZER, progress["param_groups"])
         self._scheduler.load_state_dict(progress["scheduler"])
 
     def _enter(self, stage: int) -> None:
         enter_stage(self.model, stage)
+        self._wrapped = self._wrap(self.model, stage)
         rates = stage_settings(self._settings, stage)
         self._stage, self._step = stage, 0
         self._total = rates.epochs * self._steps_per_epoch()
@@ -129,41 +153,67 @@ class Course:
         self._scheduler = make_scheduler(self._optimizer, self._total)
 
     def _rest_of_stage(self) -> Iterator[Step]:
-        if self._step == self._total:
-            return
-        batcher, wrapped = Batcher(self.model), self._wrap(self.model, self._stage)
+        settings = self._settings
+        batcher = Batcher(self.model, fixed_cards=not settings.resample_exam)
         while self._step < self._total:
-            batch = batcher.batch(self._groups())
-            metrics = train_step(wrapped, batch, self._optimizer, self._scheduler)
+            batches = batcher.batches(self._groups(), settings.groups_per_step)
+            metrics = train_step(
+                self._wrapped, batches, settings.loss, self._optimizer, self._scheduler
+            )
             self._step += 1
             yield Step(self._stage, self._step, self._total, metrics)
 
+    def _groups_per_epoch(self) -> int:
+        return self._settings.groups_per_epoch or sum(map(len, self._kinds))
+
+    def _groups_per_step(self) -> int:
+        """Groups of one worker in one step of the optimiser."""
+        return self._settings.groups_per_step * self._settings.accumulate
+
     def _steps_per_epoch(self) -> int:
-        count = self._settings.groups_per_epoch or sum(len(row.right) for row in self._records)
-        return math.ceil(count / (self._settings.groups_per_step * self._worker.world))
+        return math.ceil(self._groups_per_epoch() / (self._groups_per_step() * self._worker.world))
 
     def _groups(self) -> list[Group]:
         """This worker's groups of the next step; an epoch's last step fills up from its start."""
         epoch, step = divmod(self._step, self._steps_per_epoch())
         if (self._stage, epoch) != self._drawn:
             self._drawn = (self._stage, epoch)
-            self._epoch = draw_groups(
-                self._records,
-                self._settings.group_size,
-                self._settings.groups_per_epoch,
-                seed=f"{self._settings.seed}/{self._stage}/{epoch}",
-            )
-        size = self._settings.groups_per_step
+            seed = f"{self._settings.seed}/{self._stage}/{epoch}"
+            self._epoch = draw_groups(self._kinds, self._groups_per_epoch(), seed)
+        size = self._groups_per_step()
         first = (step * self._worker.world + self._worker.rank) * size
-        return [self._epoch[index % len(self._epoch)] for index in range(first, first + size)]
+        groups = [self._epoch[index % len(self._epoch)] for index in range(first, first + size)]
+        return self._resat(groups) if self._settings.resample_exam else groups
+
+    def _resat(self, groups: Sequence[Group]) -> list[Group]:
+        """The groups with one new sitting of each candidate's exam, the same for all workers."""
+        seed = f"{self._settings.seed}/{self._stage}/{self._step}"
+        cards = {row.card.model_id: row.card for group in groups for row in group}
+        sat = {name: resit(card, f"{seed}/{name}") for name, card in cards.items()}
+        return [
+            tuple(row._replace(card=sat[row.card.model_id]) for row in group) for group in groups
+        ]
 
     def _learning(self) -> dict[str, nn.Parameter]:
         return {name: w for name, w in self.model.named_parameters() if w.requires_grad}
 
 
+def _gathered(tensors: Mapping[str, Tensor], keep: bool) -> dict[str, Tensor]:
+    """The whole tensors on the CPU; none unless they are kept, so that they never pile up."""
+    kept = {}
+    for name, tensor in tensors.items():
+        full = whole(tensor.detach())
+        if keep:
+            kept[name] = full.cpu().contiguous()
+    return kept
+
+
 def _load_optimizer(optimizer: AdamW, file: Path, param_groups: list[dict[str, Any]]) -> None:
+    learning = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = defaultdict(dict)
     for key, tensor in load_file(file).items():
         index, _, name = key.partition(".")
-        state[int(index)][name] = tensor
+        weight = learning[int(index)]
+        whole_moment = tensor.shape == weight.shape  # else it counts steps
+        state[int(index)][name] = share_of(tensor, weight) if whole_moment else tensor
     optimizer.load_state_dict({"state": dict(state), "param_groups": param_groups})

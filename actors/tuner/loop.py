@@ -4,10 +4,11 @@ Owns the run's folder in the store, the loop on each worker, and the driver. Run
 
     tuning/RUN/data/        outcomes and questions as Parquet, cards as JSON
     tuning/RUN/checkpoint*  states of the course, and Ray Train's own list of them
+    tuning/RUN/tensorboard/ metrics, if ``tuning.track_with`` says so
 
 RUN is the selector's name and a hash of data and settings. So the same call again goes on from
 the last checkpoint, and a call with anything else never meets it. What a step does is ``course``'s
-and ``steps``' business.
+and ``steps``' business, how weights are sharded is ``sharding``'s.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,17 @@ from torch import nn
 from actors.examiner.card import CapabilityCard
 from actors.selector import checkpoint
 from actors.selector.network import ModelSat, create
+from actors.tuner.calibration import fit_calibration
 from actors.tuner.course import Course, Step, Worker
+from actors.tuner.groups import groups_of
 from actors.tuner.samples import Record, Samples, read_samples
-from actors.tuner.steps import figures, predict
+from actors.tuner.sharding import copy_weights, shard
+from actors.tuner.steps import Prediction, figures, log_odds_and_marks, predict
+from actors.tuner.tracking import Tracker, check_packages, start_trackers
 from cluster.errors import TableError
 from cluster.settings import Settings, TuningSettings
 from cluster.store import Store
+from cluster.tables import OUTCOMES, conform
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +59,18 @@ def tune(
 
     Returns:
         What ``selector.json`` says it was tuned on: among it ``untuned`` and ``tuned``, the
-        figures of held-out questions.
+        figures of held-out questions, and ``calibration``, slope and bias that turn the tuned
+        selector's log-odds into frequencies (null where held-out outcomes are all alike).
 
     Raises:
-        TableError: as ``read_samples``; or the cards are of different aptitude tests.
+        SettingsError: the package of a tracker is not installed.
+        TableError: as ``read_samples`` and ``groups_of``; or the cards are of different aptitude
+            tests.
     """
-    read_samples(outcomes, questions, cards, settings.tuning.held_out)  # errors before any work
+    tuning = settings.tuning
+    check_packages(tuning.track_with)  # errors before any work
+    samples = read_samples(outcomes, questions, cards, tuning.held_out, tuning.refinement)
+    groups_of(samples.train, tuning)
     tuned_on = {
         "zoo": zoo_name,
         "candidates": sorted(set(outcomes["model_id"].to_pylist())),
@@ -102,24 +115,44 @@ def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
     samples = _read_data(store, config["run"], settings)
     context = ray.train.get_context()
     worker = Worker(context.get_world_rank(), context.get_world_size())
-    model = create(settings.selector, store, settings.tuning.seed)
-    model.to(ray.train.torch.get_device())
-    course = Course(model, samples.train, settings.tuning, worker, _joined)
-    untuned = _start(course, samples, worker)
-    for step in course.steps():
-        if step.step % settings.tuning.checkpoint_every == 0 or step.step == step.of:
-            _report(course, step, untuned, worker)
+    model = _create(settings, store)
+    last = ray.train.get_checkpoint()
+    # Before the course may shard the network.
+    untuned = _untuned(last) if last else figures(_predictions(model, samples.held_out, worker))
+    join = partial(_joined, strategy=settings.tuning.strategy, worker=worker)
+    course = Course(model, samples.train, settings.tuning, worker, join)
+    if last:
+        with last.as_directory() as folder:
+            course.resume(Path(folder))
+    trackers = _trackers(settings, store, config["run"], worker)
+    _train(course, untuned, settings.tuning, worker, trackers)
+    model = _unsharded(course.model, settings, store)
+    predictions = _predictions(model, samples.held_out, worker)
+    calibration = fit_calibration(*log_odds_and_marks(predictions))
+    tuned = figures(predictions)
+    for tracker in trackers:
+        tracker.log({f"held_out/{name}": value for name, value in tuned.items()}, course.done)
+        tracker.close()
     tuned_on: dict[str, Any] = config["tuned_on"] | {
         "untuned": untuned,
-        "tuned": _held_out_figures(model, samples.held_out, worker),
+        "tuned": tuned,
+        "calibration": calibration and calibration._asdict(),
     }
     if worker.rank == 0:
         _put_selector(model, store, settings.selector_name, tuned_on)
     return tuned_on
 
 
-def _joined(model: ModelSat, stage: int) -> nn.Module:
+def _create(settings: Settings, store: Store) -> ModelSat:
+    model = create(settings.selector, store, settings.tuning.seed)
+    return model.to(ray.train.torch.get_device())
+
+
+def _joined(model: ModelSat, stage: int, strategy: str, worker: Worker) -> nn.Module:
     """The model with the workers' gradients joined; alone it stays as it is."""
+    if strategy == "fsdp" and stage == 2 and worker.world > 1:
+        shard(model)  # in stage 1 hardly anything has gradients, and cards are encoded once
+        return model
     # In stage 2 encoders may hold weights that psi does not use, such as a pooler.
     joined: nn.Module = ray.train.torch.prepare_model(
         model,
@@ -131,20 +164,48 @@ def _joined(model: ModelSat, stage: int) -> nn.Module:
     return joined
 
 
-def _start(course: Course, samples: Samples, worker: Worker) -> dict[str, float]:
-    """Takes up the last checkpoint if there is one; returns the figures of the untuned network."""
-    last = ray.train.get_checkpoint()
-    if last is None:
-        return _held_out_figures(course.model, samples.held_out, worker)
+def _unsharded(model: ModelSat, settings: Settings, store: Store) -> ModelSat:
+    """The model itself, or where its weights are sharded a whole one with them."""
+    if settings.tuning.strategy == "ddp":
+        return model
+    whole = _create(settings, store)
+    copy_weights(model, whole)
+    return whole
+
+
+def _untuned(last: ray.train.Checkpoint) -> dict[str, float]:
+    """The figures of the untuned network, which every checkpoint keeps."""
     with last.as_directory() as folder:
-        course.resume(Path(folder))
         untuned: dict[str, float] = json.loads((Path(folder) / _UNTUNED).read_text())
     return untuned
+
+
+def _trackers(settings: Settings, store: Store, run: str, worker: Worker) -> list[Tracker]:
+    names = settings.tuning.track_with if worker.rank == 0 else ()
+    return start_trackers(names, store, run, settings.tuning.model_dump())
+
+
+def _train(
+    course: Course,
+    untuned: dict[str, float],
+    settings: TuningSettings,
+    worker: Worker,
+    trackers: Sequence[Tracker],
+) -> None:
+    """The rest of the course, with a checkpoint now and then and after each stage."""
+    for step in course.steps():
+        for tracker in trackers:
+            tracker.log({"stage": step.stage, **step.metrics}, course.done)
+        if step.step % settings.checkpoint_every == 0 or step.step == step.of:
+            _report(course, step, untuned, worker)
+            for tracker in trackers:
+                tracker.flush()
 
 
 def _report(course: Course, step: Step, untuned: dict[str, float], worker: Worker) -> None:
     metrics = {"stage": step.stage, "step": step.step, **step.metrics}
     if worker.rank != 0:
+        course.save(None)
         ray.train.report(metrics)
         return
     logger.info("stage %d, step %d/%d, loss %.4f", *step[:3], step.metrics["loss"])
@@ -154,18 +215,16 @@ def _report(course: Course, step: Step, untuned: dict[str, float], worker: Worke
         ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
 
-def _held_out_figures(
-    model: ModelSat, records: Sequence[Record], worker: Worker
-) -> dict[str, float]:
-    """Figures of all held-out outcomes, of which each worker predicts its share."""
+def _predictions(model: ModelSat, records: Sequence[Record], worker: Worker) -> list[Prediction]:
+    """Predictions for all held-out outcomes, of which each worker makes its share."""
     rank, count = worker
     share = [Record(card, right[rank::count], wrong[rank::count]) for card, right, wrong in records]
     predictions = predict(model, share)
     if count == 1:
-        return figures(predictions)
+        return predictions
     gathered: list[Any] = [None] * count
     torch.distributed.all_gather_object(gathered, predictions)
-    return figures([prediction for part in gathered for prediction in part])
+    return [prediction for part in gathered for prediction in part]
 
 
 def _put_selector(model: ModelSat, store: Store, name: str, tuned_on: dict[str, Any]) -> None:
@@ -181,6 +240,7 @@ def _read_data(store: Store, run: str, settings: Settings) -> Samples:
         store.read_table(f"{data}/questions.parquet"),
         [CapabilityCard.model_validate(card) for card in store.read_json(f"{data}/cards.json")],
         settings.tuning.held_out,
+        settings.tuning.refinement,
     )
 
 
@@ -209,7 +269,9 @@ def run_name(
         digest.update(said.encode())
     for table in (
         questions.select(["question_id", "prompt", "options"]),
-        outcomes.select(["model_id", "question_id", "score"]),
+        conform(outcomes, OUTCOMES, "outcomes").select(
+            ["model_id", "question_id", "score", "circle"]
+        ),
     ):
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:

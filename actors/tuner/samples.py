@@ -1,14 +1,11 @@
-"""Samples for tuning: outcomes of candidates made into groups of instructions (paper: eq. 5).
+"""Samples for tuning: what each candidate got right and wrong, from outcomes and questions.
 
-Owns which questions are trained on and which are held out, and the drawing of homogeneous groups:
-one instruction that a candidate did well and k-1 that it did poorly, all with that candidate's
-card. One group is drawn for each right outcome, so stronger candidates weigh more (paper: Data
-Refinement). Tokens and tensors begin in ``steps``.
+Owns which questions are trained on and which are held out. What is compared with what begins in
+``groups``, tokens and tensors in ``steps``.
 """
 
 import logging
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -16,11 +13,13 @@ import pyarrow as pa
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import split_position
 from actors.examiner.questions import question_text
+from actors.tuner.loss import RIGHT
+from actors.tuner.refinement import BY_DEFAULT, refined
 from cluster.errors import TableError
+from cluster.settings import RefinementSettings
+from cluster.tables import OUTCOMES, conform
 
 logger = logging.getLogger(__name__)
-
-RIGHT = 0.5  # an outcome with this score or more is a positive
 
 
 class Record(NamedTuple):
@@ -31,14 +30,6 @@ class Record(NamedTuple):
     wrong: list[str]
 
 
-class Group(NamedTuple):
-    """k instructions under one card, of which the one at ``positive`` was done well."""
-
-    card: CapabilityCard
-    instructions: list[str]
-    positive: int
-
-
 class Samples(NamedTuple):
     """Records of the questions to train on, and of those held out."""
 
@@ -47,22 +38,33 @@ class Samples(NamedTuple):
 
 
 def read_samples(
-    outcomes: pa.Table, questions: pa.Table, cards: Iterable[CapabilityCard], held_out: float
+    outcomes: pa.Table,
+    questions: pa.Table,
+    cards: Iterable[CapabilityCard],
+    held_out: float,
+    refinement: RefinementSettings = BY_DEFAULT,
 ) -> Samples:
     """Joins OUTCOMES with QUESTIONS and cards, and holds out a share of the questions.
 
+    What is trained on is refined; what is held out is measured as it is.
+
     Raises:
-        TableError: a candidate of the outcomes has no card, an outcome names no question of
-            ``questions``, or no candidate has both right and wrong outcomes to train on.
+        TableError: ``outcomes`` are no OUTCOMES, a candidate of them has no card, an outcome names
+            no question of ``questions``, or no candidate has both right and wrong outcomes to
+            train on.
     """
+    outcomes = conform(outcomes, OUTCOMES, "outcomes")
     by_id = {card.model_id: card for card in cards}
     _check_cards(outcomes, by_id)
     sides = _texts(questions, held_out)
     train: dict[str, Record] = {}
     kept: dict[str, Record] = {}
-    for side, records in ((False, train), (True, kept)):
+    for side, records, rows in (
+        (False, train, refined(outcomes, refinement)),
+        (True, kept, outcomes),
+    ):
         records.update({name: Record(card, [], []) for name, card in sorted(by_id.items())})
-        _fill(records, outcomes, sides, side)
+        _fill(records, rows, sides, side)
     samples = Samples(_useful(train), [record for record in kept.values() if any(record[1:])])
     if not samples.train:
         raise TableError(
@@ -70,32 +72,6 @@ def read_samples(
             f"on; candidates: {', '.join(train)}"
         )
     return samples
-
-
-def draw_groups(
-    records: Sequence[Record], group_size: int, count: int | None, seed: str
-) -> list[Group]:
-    """Groups of an epoch, in the order they are trained in; the same seed draws the same ones.
-
-    Args:
-        records: each with at least one right and one wrong instruction.
-        group_size: k of eq. 5; negatives repeat where a candidate has fewer than k-1.
-        count: how many; None: one for each right outcome. More than those go round again.
-        seed: names the epoch.
-    """
-    draw = random.Random(seed)
-    positives = [(record, text) for record in records for text in record.right]
-    chosen: list[tuple[Record, str]] = []
-    while len(chosen) < (count or len(positives)):
-        chosen += draw.sample(positives, len(positives))
-    return [_group(record, text, group_size, draw) for record, text in chosen[:count]]
-
-
-def _group(record: Record, positive: str, size: int, draw: random.Random) -> Group:
-    enough = len(record.wrong) >= size - 1
-    negatives = (draw.sample if enough else draw.choices)(record.wrong, k=size - 1)
-    place = draw.randrange(size)
-    return Group(record.card, [*negatives[:place], positive, *negatives[place:]], place)
 
 
 def _check_cards(outcomes: pa.Table, cards: dict[str, CapabilityCard]) -> None:

@@ -3,7 +3,7 @@
 Owns how groups become a batch of the network, the step itself, and the figures of held-out
 outcomes. Which groups come when is ``course``'s.
 
-Shapes: B rows = G groups x K instructions.
+Shapes: B rows, in G groups of K rows at most.
 """
 
 from collections import defaultdict
@@ -12,73 +12,115 @@ from statistics import fmean
 from typing import NamedTuple
 
 import torch
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from actors.examiner.card import CapabilityCard
 from actors.selector.network import ModelSat
 from actors.selector.scoring import Selector
-from actors.tuner.loss import group_loss
-from actors.tuner.samples import Group, Record
+from actors.tuner.calibration import calibration_error
+from actors.tuner.groups import Group, Row
+from actors.tuner.loss import loss_of
+from actors.tuner.samples import Record
+from actors.tuner.sharding import gradients_joined, whole
 
 MAX_NORM = 1.0  # gradients are clipped to this length
 
 
 class Batch(NamedTuple):
-    """What ``ModelSat.forward`` takes, and where each group's positive is."""
+    """What ``ModelSat.forward`` takes, and the scores of each group's rows."""
 
     cards: list[list[str] | Tensor]
     card_of_row: list[int]
     ids: list[list[int]]
-    positives: Tensor
+    sizes: list[int]
+    scores_GK: Tensor  # NaN where a group has fewer rows
 
 
 class Batcher:
-    """Makes batches of groups. A card is cut into windows once; a frozen encoder reads it once."""
+    """Makes batches of groups.
 
-    def __init__(self, model: ModelSat) -> None:
+    An instruction is tokenised once, a card cut into windows once, and a frozen encoder reads it
+    once; unless cards change from step to step, which ``fixed_cards`` denies.
+    """
+
+    def __init__(self, model: ModelSat, fixed_cards: bool = True) -> None:
         """Made anew for each stage: it asks the model whether its encoder learns."""
         self._model = model
+        self._fixed_cards = fixed_cards
         self._frozen = not any(weight.requires_grad for weight in model.encoder.parameters())
         self._cards: dict[str, list[str] | Tensor] = {}
+        self._ids: dict[str, list[int]] = {}
 
-    def batch(self, groups: Sequence[Group]) -> Batch:
-        """The rows of all groups, one group after the other."""
-        texts = list(dict.fromkeys(group.card.text for group in groups))
-        cards = {group.card.text: group.card for group in groups}
+    def batches(self, groups: Sequence[Group], size: int) -> list[Batch]:
+        """Batches of ``size`` groups; those of like length share one, so that little is padded."""
+        by_length = sorted(groups, key=lambda group: max(len(self._tokens(row)) for row in group))
+        return [
+            self._batch(by_length[start : start + size]) for start in range(0, len(groups), size)
+        ]
+
+    def _batch(self, groups: Sequence[Group]) -> Batch:
+        """The rows of all groups, one group after the other; each candidate's card stands once."""
+        rows = [row for group in groups for row in group]
+        cards = {row.card.model_id: row.card for row in rows}
+        places = {model_id: place for place, model_id in enumerate(cards)}
+        scores = [torch.tensor([row.score for row in group]) for group in groups]
         return Batch(
-            [self._card(cards[text]) for text in texts],
-            [texts.index(group.card.text) for group in groups for _ in group.instructions],
-            [self._model.inquiry.ids(text) for group in groups for text in group.instructions],
-            torch.tensor([group.positive for group in groups], device=self._model.device),
+            [self._card(card) for card in cards.values()],
+            [places[row.card.model_id] for row in rows],
+            [self._tokens(row) for row in rows],
+            [len(group) for group in groups],
+            pad_sequence(scores, True, torch.nan).to(self._model.device),
         )
 
+    def _tokens(self, row: Row) -> list[int]:
+        if row.instruction not in self._ids:
+            self._ids[row.instruction] = self._model.inquiry.ids(row.instruction)
+        return self._ids[row.instruction]
+
     def _card(self, card: CapabilityCard) -> list[str] | Tensor:
-        if card.text not in self._cards:
-            windows = self._model.windows(card)
-            with torch.no_grad():
-                self._cards[card.text] = self._model.psi(windows) if self._frozen else windows
-        return self._cards[card.text]
+        if self._fixed_cards and card.model_id in self._cards:
+            return self._cards[card.model_id]
+        windows = self._model.windows(card)
+        with torch.no_grad():
+            self._cards[card.model_id] = self._model.psi(windows) if self._frozen else windows
+        return self._cards[card.model_id]
 
 
 def train_step(
-    model: nn.Module, batch: Batch, optimizer: AdamW, scheduler: LambdaLR
+    model: nn.Module, batches: Sequence[Batch], loss: str, optimizer: AdamW, scheduler: LambdaLR
 ) -> dict[str, float]:
-    """One step down eq. 5. ``model`` is a ModelSat, or one wrapped for several workers."""
-    log_odds_B = model(batch.cards, batch.card_of_row, batch.ids)
-    loss = group_loss(log_odds_B.view(len(batch.positives), -1), batch.positives)
+    """One step down a loss of ``tuning.loss``, averaged over the batches.
+
+    Their gradients pile up, and workers exchange them once. ``model`` is a ModelSat, or one wrapped
+    or sharded for several workers.
+    """
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    total = 0.0
+    for number, batch in enumerate(batches, 1):
+        with gradients_joined(model, number == len(batches)):
+            part = batch_loss(model, batch, loss) / len(batches)
+            part.backward()  # type: ignore[no-untyped-call]
+        total += part.item()
     learning = [weight for group in optimizer.param_groups for weight in group["params"]]
-    norm = clip_grad_norm_(learning, MAX_NORM)
+    norm = whole(clip_grad_norm_(learning, MAX_NORM))
     rate = optimizer.param_groups[0]["lr"]
     optimizer.step()
     scheduler.step()
-    return {"loss": loss.item(), "grad_norm": norm.item(), "lr": rate}
+    return {"loss": total, "grad_norm": norm.item(), "lr": rate}
+
+
+def batch_loss(model: nn.Module, batch: Batch, loss: str) -> Tensor:
+    """The loss of one batch, a scalar."""
+    log_odds_B = model(batch.cards, batch.card_of_row, batch.ids)
+    log_odds_GK = pad_sequence(log_odds_B.split(batch.sizes), batch_first=True)
+    return loss_of(loss, log_odds_GK, batch.scores_GK)
 
 
 class Prediction(NamedTuple):
@@ -102,6 +144,11 @@ def predict(model: ModelSat, records: Sequence[Record]) -> list[Prediction]:
     return predictions
 
 
+def log_odds_and_marks(predictions: Sequence[Prediction]) -> tuple[list[float], list[bool]]:
+    """The log-odds of all predictions, and which of them came out right."""
+    return [row.log_odds for row in predictions], [row.right for row in predictions]
+
+
 def figures(predictions: Sequence[Prediction]) -> dict[str, float]:
     """What predictions are worth, over the candidates that have both right and wrong outcomes.
 
@@ -109,10 +156,15 @@ def figures(predictions: Sequence[Prediction]) -> dict[str, float]:
         ``auc``: mean over candidates of the chance that a right outcome stands above a wrong one.
         ``auc_pooled``: the same over all these candidates' outcomes at once.
         ``loss``: eq. 5 with every pair of a candidate's right and wrong outcome as a group.
+        ``ece``: the calibration error of Pr('Yes'), over all outcomes.
         ``outcomes``: how many were predicted.
         The first three are left out where no candidate has both.
     """
-    found = {"outcomes": float(len(predictions))}
+    log_odds, right = log_odds_and_marks(predictions)
+    found = {
+        "outcomes": float(len(predictions)),
+        "ece": calibration_error(expit(log_odds), right),
+    }
     by_candidate = defaultdict(list)
     for prediction in predictions:
         by_candidate[prediction.model_id].append(prediction)

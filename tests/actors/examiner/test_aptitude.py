@@ -1,12 +1,23 @@
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from actors.examiner.aptitude import AptitudeTest, draw_test
-from cluster.errors import UserError
+from actors.examiner.aptitude import (
+    AptitudeTest,
+    distinguishability,
+    draw_test,
+    planned_test,
+    weighted_order,
+)
+from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix
+from cluster.errors import SettingsError, UserError
 from cluster.settings import ExamSettings
-from cluster.tables import QUESTIONS, from_rows
+from cluster.tables import OUTCOMES, QUESTIONS, from_rows
 
 
 def questions(tasks: int = 4, each: int = 6) -> pa.Table:
@@ -25,9 +36,23 @@ def questions(tasks: int = 4, each: int = 6) -> pa.Table:
     return from_rows(rows, QUESTIONS)
 
 
-def draw(table: pa.Table | None = None, **exam: Any) -> AptitudeTest:
+def draw(
+    table: pa.Table | None = None, outcomes: OutcomeMatrix | None = None, **exam: Any
+) -> AptitudeTest:
     settings = {"tasks": 3, "shots": 2, "practice": 1, **exam}
-    return draw_test(questions() if table is None else table, ExamSettings(**settings))
+    return draw_test(questions() if table is None else table, ExamSettings(**settings), outcomes)
+
+
+def past(right_of_four: dict[int, int], table: pa.Table) -> pa.Table:
+    """OUTCOMES of four candidates: how many got the questions of each number right."""
+    rows = [
+        {"model_id": f"m{candidate}", "question_id": name}
+        | {"score": float(candidate < right_of_four[int(name.partition("/")[2])])}
+        for name in table["question_id"].to_pylist()
+        for candidate in range(4)
+        if int(name.partition("/")[2]) in right_of_four
+    ]
+    return from_rows(rows, OUTCOMES)
 
 
 def test_tasks_times_shots_and_practice_apart() -> None:
@@ -68,3 +93,85 @@ def test_too_few_tasks() -> None:
 def test_too_few_questions_name_the_task() -> None:
     with pytest.raises(UserError, match=r"task 'task \d' has 6 questions; 4 \+ 3 were asked for"):
         draw(shots=4, practice=3)
+
+
+def test_distinguishability_by_hand() -> None:
+    scores_NM = np.array(
+        [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1], [1, 0, np.nan, np.nan]], np.float32
+    )
+    np.testing.assert_allclose(distinguishability(scores_NM), [0, 3 / 16, 1 / 4, 0, 1 / 4])
+
+
+def test_places_are_drawn_by_weight() -> None:
+    orders = [weighted_order([3, 1, 0, 4], str(seed)) for seed in range(4000)]
+    assert all(sorted(order) == [0, 1, 3] for order in orders)
+    first = Counter(order[0] for order in orders)
+    assert [first[place] / 4000 for place in (0, 1, 3)] == pytest.approx(
+        [3 / 8, 1 / 8, 4 / 8], abs=0.03
+    )
+    after_3 = Counter(order[1] for order in orders if order[0] == 3)
+    assert after_3[0] / after_3.total() == pytest.approx(3 / 4, abs=0.03)
+
+
+def test_a_distinguishing_test_asks_what_told_candidates_apart() -> None:
+    table = questions()
+    # Question 0 all got right, 1 none, 2 to 4 some, 5 nobody was asked.
+    matrix = outcome_matrix(table, past({0: 4, 1: 0, 2: 2, 3: 1, 4: 3}, table))
+    tests = [draw(table, matrix, sampling="distinguishing", seed=seed) for seed in range(20)]
+    asked = {
+        name.partition("/")[2] for t in tests for name in t.questions["question_id"].to_pylist()
+    }
+    assert asked == {"2", "3", "4"}
+    practised = {
+        name.partition("/")[2] for t in tests for name in t.practice["question_id"].to_pylist()
+    }
+    assert practised == {"0", "1", "2", "3", "4", "5"}
+    for test in tests:
+        ids = test.asked()["question_id"].to_pylist()
+        assert len(ids) == len(set(ids)) == 9
+
+
+def test_a_distinguishing_test_is_the_same_in_any_order_of_rows_and_practice() -> None:
+    table = questions()
+    outcomes = past({0: 2, 1: 1, 2: 2, 3: 3}, table)
+    turned = table.take(list(range(table.num_rows - 1, -1, -1)))
+    first = draw(table, outcome_matrix(table, outcomes), sampling="distinguishing")
+    second = draw(turned, outcome_matrix(turned, outcomes), sampling="distinguishing", practice=3)
+    assert first.hash == second.hash
+    assert first.hash != draw(table).hash
+
+
+def test_a_distinguishing_test_without_outcomes_is_an_error() -> None:
+    with pytest.raises(SettingsError, match=r"'exam.sampling'.*needs past outcomes.*exam.outcomes"):
+        draw(sampling="distinguishing")
+
+
+def test_too_few_distinguishing_questions_name_the_task() -> None:
+    table = questions()
+    matrix = outcome_matrix(table, past({0: 4, 1: 0, 2: 2}, table))
+    with pytest.raises(
+        UserError, match=r"task 'task \d' has 1 questions that some .* 2 were asked"
+    ):
+        draw(table, matrix, sampling="distinguishing")
+
+
+def test_past_outcomes_are_read_from_files(tmp_path: Path) -> None:
+    table = questions()
+    outcomes = past({0: 4, 1: 0, 2: 2, 3: 1}, table)
+    stranger = from_rows([{"model_id": "m0", "question_id": "else", "score": 1.0}], OUTCOMES)
+    pq.write_table(table, tmp_path / "questions.parquet")
+    pq.write_table(outcomes.slice(0, 40), tmp_path / "one.parquet")
+    pq.write_table(pa.concat_tables([outcomes.slice(40), stranger]), tmp_path / "two.parquet")
+    pq.write_table(stranger, tmp_path / "else.parquet")
+    exam = ExamSettings(
+        questions=str(tmp_path / "questions.parquet"),
+        tasks=3,
+        shots=2,
+        sampling="distinguishing",
+        outcomes=(str(tmp_path / "one.parquet"), str(tmp_path / "two.parquet")),
+    )
+    asked = planned_test(exam).questions["question_id"].to_pylist()
+    assert {name.partition("/")[2] for name in asked} == {"2", "3"}
+    of_others = exam.model_copy(update={"outcomes": (str(tmp_path / "else.parquet"),)})
+    with pytest.raises(SettingsError, match=r"'exam.outcomes': no outcome is of questions"):
+        planned_test(of_others)

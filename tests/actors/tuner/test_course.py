@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from torch import nn
 
 from actors.selector.network import ModelSat, create
 from actors.tuner.course import Course, Step, Worker
-from actors.tuner.samples import Record, draw_groups, read_samples
+from actors.tuner.groups import draw_groups, groups_of
+from actors.tuner.samples import Record, read_samples
 from cluster.settings import SelectorSettings, StageSettings, TuningSettings
 from cluster.store import Store
 
@@ -47,23 +49,39 @@ def test_a_stage_of_no_epochs_is_passed_over(
     assert {step.stage for step in Course(fresh(), records, tuning).steps()} == {2}
 
 
-@pytest.mark.parametrize("broken_off_after", [1, 4, 6, 7, 11, 12])
+EXTRAS = {"accumulate": 2, "groups_per_step": 1, "resample_exam": True, "rank_weight": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("broken_off_after", "extras"),
+    [
+        *[(step, {}) for step in (1, 4, 6, 7, 11, 12)],
+        (4, EXTRAS),
+        (7, EXTRAS | {"loss": "both"}),
+    ],
+)
 def test_a_resumed_course_ends_where_an_unbroken_one_does(
-    fresh: Callable[[], ModelSat], records: list[Record], tmp_path: Path, broken_off_after: int
+    fresh: Callable[[], ModelSat],
+    records: list[Record],
+    tmp_path: Path,
+    broken_off_after: int,
+    extras: dict[str, Any],
 ) -> None:
+    tuning = TUNING.model_copy(update=extras)
     whole = fresh()
-    steps: list[Step] = list(Course(whole, records, TUNING).steps())
+    steps: list[Step] = list(Course(whole, records, tuning).steps())
 
     folder = tmp_path / "state"
     folder.mkdir()
-    broken = Course(fresh(), records, TUNING)
+    broken = Course(fresh(), records, tuning)
     for _ in islice(broken.steps(), broken_off_after):
         pass
     broken.save(folder)
 
     resumed = fresh()
-    course = Course(resumed, records, TUNING)
+    course = Course(resumed, records, tuning)
     course.resume(folder)
+    assert course.done == broken_off_after
     assert list(course.steps()) == steps[broken_off_after:]
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
@@ -105,6 +123,45 @@ def test_workers_share_an_epoch_without_overlap(
             model, records, tuning, Worker(rank, 2), lambda whole, stage: Recorder(whole, seen)
         )
         assert len(list(course.steps())) == 2
-    epoch = draw_groups(records, 3, 8, "0/1/0")
-    expected = [model.inquiry.ids(text) for group in epoch for text in group.instructions]
+    epoch = draw_groups(groups_of(records, tuning), 8, "0/1/0")
+    expected = [model.inquiry.ids(row.instruction) for group in epoch for row in group]
     assert sorted(seen) == sorted(expected)
+
+
+def test_accumulated_passes_make_fewer_steps(
+    fresh: Callable[[], ModelSat], records: list[Record]
+) -> None:
+    tuning = TUNING.model_copy(update={"accumulate": 3})
+    seen: list[list[int]] = []
+    course = Course(fresh(), records, tuning, wrap=lambda whole, stage: Recorder(whole, seen))
+    assert next(course.steps())[:3] == (1, 1, 2)
+    assert len(seen) == 3 * 2 * 3  # three passes of two groups of three rows
+
+
+class CardReader(nn.Module):
+    """Stands for what joins workers; notes the texts of the cards in each pass."""
+
+    def __init__(self, model: ModelSat, stage: int, seen: list[set[str]]) -> None:
+        super().__init__()
+        self.model, self.seen = model, seen
+
+    def forward(self, cards: Any, card_of_row: list[int], ids: list[list[int]]) -> torch.Tensor:
+        self.seen.append({"\n".join(card) for card in cards})
+        found: torch.Tensor = self.model(cards, card_of_row, ids)
+        return found
+
+
+def test_workers_see_the_same_sitting_and_each_step_another(
+    fresh: Callable[[], ModelSat], records: list[Record]
+) -> None:
+    update = {"resample_exam": True, "loss": "likelihood"}
+    tuning = TUNING.model_copy(update=update | {"stage1": StageSettings(epochs=0, lr=1.0)})
+    model = fresh()
+    seen: list[list[set[str]]] = [[], []]
+    for rank, read in enumerate(seen):
+        course = Course(model, records, tuning, Worker(rank, 2), partial(CardReader, seen=read))
+        list(islice(course.steps(), 2))
+    assert seen[0] == seen[1]
+    first, second = seen[0]
+    assert len(first) == len(second) == len(records)
+    assert not first & second

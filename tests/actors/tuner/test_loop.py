@@ -28,6 +28,8 @@ def settings(tiny_sources: Callable[..., SelectorSettings], tmp_path: Path) -> S
             stage2=StageSettings(epochs=1, lr=1e-3),
             checkpoint_every=2,
             workers=2,
+            accumulate=2,
+            track_with=("tensorboard",),
         ),
     )
 
@@ -64,9 +66,9 @@ def test_two_workers_tune_a_selector_into_the_store(
     folder = store.local_folder("selectors/toy")
     assert checkpoint.about(folder)["tuned_on"] == said
     assert said["candidates"] == ["m0", "m1", "m2"]
-    assert (
-        said["untuned"].keys() == said["tuned"].keys() == {"auc", "auc_pooled", "loss", "outcomes"}
-    )
+    measured = {"auc", "auc_pooled", "loss", "ece", "outcomes"}
+    assert said["untuned"].keys() == said["tuned"].keys() == measured
+    assert said["calibration"].keys() == {"slope", "bias"}
     assert said["untuned"] != said["tuned"]
     scores_NM = Selector.from_pretrained(folder).scores(["Why?", "Who?"], world.cards)
     assert scores_NM.shape == (2, 3)
@@ -77,5 +79,6 @@ def test_two_workers_tune_a_selector_into_the_store(
     assert store.names("tuning") == [said["run"]]
     run = Path(store.path(f"tuning/{said['run']}"))
     assert len(list(run.glob("checkpoint_2*"))) == 2
+    assert list(run.glob("tensorboard/*/events*"))
     assert pq.read_table(run / "data" / "outcomes.parquet").equals(world.outcomes)
     assert json.loads((run / "data" / "cards.json").read_text())[0]["model_id"] == "m0"

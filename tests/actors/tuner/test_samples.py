@@ -6,17 +6,13 @@ import pyarrow.compute as pc
 import pytest
 
 from actors.examiner.outcomes import split_position
-from actors.tuner.samples import Group, Record, draw_groups, read_samples
+from actors.tuner.samples import Record, read_samples
 from cluster.errors import TableError
 from cluster.tables import OUTCOMES, QUESTIONS, from_rows
 
 
 def texts(records: list[Record]) -> set[str]:
     return {text for record in records for text in [*record.right, *record.wrong]}
-
-
-def positive(group: Group) -> str:
-    return group.instructions[group.positive]
 
 
 def test_no_question_is_on_both_sides(world: Any) -> None:
@@ -52,37 +48,6 @@ def test_one_prompt_with_turned_options_stays_on_one_side(world: Any) -> None:
     train = {text.partition("\n")[0] for text in texts(samples.train)}
     assert not train & {text.partition("\n")[0] for text in texts(samples.held_out)}
     assert "Question 0?\nA. x\nB. y" in texts(samples.train) | texts(samples.held_out)
-
-
-def test_groups_are_of_one_candidate_with_one_positive(world: Any) -> None:
-    samples = read_samples(world.outcomes, world.questions, world.cards, 0.2)
-    groups = draw_groups(samples.train, group_size=4, count=None, seed="0")
-    records = {record.card.model_id: record for record in samples.train}
-    for group in groups:
-        record = records[group.card.model_id]
-        negatives = [text for text in group.instructions if text != positive(group)]
-        assert positive(group) in record.right
-        assert len(set(negatives)) == 3
-        assert set(negatives) <= set(record.wrong)
-    assert {group.positive for group in groups} == {0, 1, 2, 3}
-    # One group for each right outcome, in whatever order.
-    drawn = sorted((group.card.model_id, positive(group)) for group in groups)
-    assert drawn == sorted((name, text) for name in records for text in records[name].right)
-
-
-def test_a_seed_draws_the_same_groups_and_a_count_limits_them(world: Any) -> None:
-    train = read_samples(world.outcomes, world.questions, world.cards, 0.2).train
-    groups = draw_groups(train, 4, 10, "0/1/0")
-    assert groups == draw_groups(train, 4, 10, "0/1/0")
-    assert groups != draw_groups(train, 4, 10, "0/1/1")
-    assert len(groups) == 10
-    assert len(draw_groups(train, 4, 1000, "0")) == 1000
-
-
-def test_too_few_negatives_repeat(world: Any) -> None:
-    record = Record(world.cards[0], ["right"], ["wrong"])
-    [group] = draw_groups([record], group_size=4, count=None, seed="0")
-    assert sorted(group.instructions) == ["right", "wrong", "wrong", "wrong"]
 
 
 def test_a_candidate_without_a_card_is_an_error(world: Any) -> None:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from actors.selector.network import ModelSat, create
-from actors.tuner.samples import draw_groups, read_samples
+from actors.tuner.groups import CandidateGroups, draw_groups
+from actors.tuner.samples import read_samples
 from actors.tuner.stages import enter_stage, make_optimizer, make_scheduler
 from actors.tuner.steps import Batcher, train_step
 from cluster.settings import SelectorSettings, StageSettings
@@ -26,9 +27,9 @@ def changed_parts(model: ModelSat, world: Any, stage: int) -> dict[str, bool]:
     enter_stage(model, stage)
     before = {name: weight.clone() for name, weight in model.named_parameters()}
     optimizer = make_optimizer(model, stage, RATES)
-    batch = Batcher(model).batch(draw_groups(train, 4, 2, "0"))
-    train_step(model, batch, optimizer, make_scheduler(optimizer, 10))
-    train_step(model, batch, optimizer, make_scheduler(optimizer, 1))
+    batches = Batcher(model).batches(draw_groups([CandidateGroups(train, 4)], 2, "0"), 2)
+    train_step(model, batches, "paper", optimizer, make_scheduler(optimizer, 10))
+    train_step(model, batches, "paper", optimizer, make_scheduler(optimizer, 1))
     changed = dict.fromkeys(("encoder", "connector", "decoder"), False)
     for name, weight in model.named_parameters():
         differs = not torch.equal(weight, before[name])

@@ -1,0 +1,45 @@
+"""Calibration: from a selector's log-odds to frequencies, and how far off they are.
+
+Platt scaling: Pr(right) = sigmoid(slope * log-odds + bias), slope and bias fitted to outcomes that
+were not trained on. With a positive slope it changes no choice among candidates.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+BINS = 15
+
+
+class Calibration(NamedTuple):
+    """Slope (the inverse of a temperature) and bias of Platt scaling."""
+
+    slope: float
+    bias: float
+
+    def probabilities(self, log_odds_N: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The chance that each outcome is right, ``[N]``."""
+        found: NDArray[np.float64] = expit(self.slope * log_odds_N + self.bias)
+        return found
+
+
+def fit_calibration(log_odds: Sequence[float], right: Sequence[bool]) -> Calibration | None:
+    """The maximum-likelihood fit; None where all outcomes are right or none is."""
+    if len(set(right)) < 2:
+        return None
+    fit = LogisticRegression(C=np.inf).fit(np.asarray(log_odds)[:, None], right)
+    return Calibration(float(fit.coef_[0, 0]), float(fit.intercept_[0]))
+
+
+def calibration_error(probabilities_N: NDArray[np.float64], right: Sequence[bool]) -> float:
+    """ECE: how far the mean probability is from the share of right ones, over bins of equal width.
+
+    Bins count by the outcomes in them (Guo et al. 2017, eq. 5); there are ``BINS``.
+    """
+    bins_N = np.minimum((probabilities_N * BINS).astype(int), BINS - 1)
+    gaps_N = probabilities_N - np.asarray(right, np.float64)
+    return float(np.abs(np.bincount(bins_N, gaps_N)).sum() / len(gaps_N))

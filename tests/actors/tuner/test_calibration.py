@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from actors.tuner.calibration import calibration_error, fit_calibration
+
+
+def test_the_fit_finds_slope_and_bias() -> None:
+    random = np.random.default_rng(0)
+    log_odds_N = random.normal(0, 3, 20_000)
+    right_N = random.random(20_000) < expit(0.5 * log_odds_N - 1)
+    found = fit_calibration(log_odds_N.tolist(), right_N.tolist())
+    assert found is not None
+    assert found.slope == pytest.approx(0.5, abs=0.03)
+    assert found.bias == pytest.approx(-1, abs=0.06)
+    raw = calibration_error(expit(log_odds_N), right_N.tolist())
+    assert raw > 0.1
+    assert calibration_error(found.probabilities(log_odds_N), right_N.tolist()) < 0.02
+
+
+def test_outcomes_that_are_all_alike_cannot_be_fitted() -> None:
+    assert fit_calibration([1.0, 2.0], [True, True]) is None
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bins of a fifteenth: two at 0.9 of which one is right, one at 0.2 that is wrong, one at 1.
+    probabilities_N = np.array([0.9, 0.9, 0.2, 1.0])
+    found = calibration_error(probabilities_N, [True, False, False, True])
+    assert found == pytest.approx((abs(1.8 - 1) + 0.2 + 0) / 4)

@@ -1,0 +1,97 @@
+"""Two workers on CPUs (gloo), with DDP and FSDP: the same course, checkpoints and selector."""
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.multiprocessing.spawn import spawn
+from torch.nn.parallel import DistributedDataParallel
+
+from actors.selector.network import ModelSat, create
+from actors.tuner.course import Course, Worker
+from actors.tuner.samples import Record, read_samples
+from actors.tuner.sharding import copy_weights, shard
+from cluster.settings import SelectorSettings, StageSettings, TuningSettings
+from cluster.store import Store
+
+TUNING = TuningSettings(
+    group_size=3,
+    groups_per_step=1,
+    accumulate=2,
+    groups_per_epoch=8,
+    stage1=StageSettings(epochs=1, lr=1e-2),
+    stage2=StageSettings(epochs=2, lr=1e-3, lr_scale=5.0),
+)
+STEPS, BROKEN_OFF_AFTER = 6, 4
+
+
+def ddp(model: ModelSat, stage: int) -> nn.Module:
+    return DistributedDataParallel(model, find_unused_parameters=stage == 2)
+
+
+def fsdp(model: ModelSat, stage: int) -> nn.Module:
+    if stage == 1:
+        return ddp(model, stage)
+    shard(model)
+    return model
+
+
+def work(rank: int, folder: Path, sources: SelectorSettings, records: list[Record]) -> None:
+    """Both ways from start to end, and FSDP once more from the middle."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
+    )
+    worker = Worker(rank, 2)
+
+    def tuned(wrap: Any, state: Path | None = None, broken_off: bool = False) -> None:
+        model = create(sources, Store(str(folder)), seed=0)
+        course = Course(model, records, TUNING, worker, wrap)
+        if state:
+            course.resume(state)
+        steps = list(islice(course.steps(), BROKEN_OFF_AFTER if broken_off else None))
+        assert len(steps) == (STEPS - BROKEN_OFF_AFTER if state else course.done)
+        if broken_off:
+            course.save(folder / "state" if rank == 0 else None)
+        else:
+            plain = create(sources, Store(str(folder)), seed=0)
+            copy_weights(model, plain)
+            name = f"{wrap.__name__}{'-resumed' if state else ''}"
+            save_file(dict(plain.named_parameters()), folder / f"{name}-{rank}.safetensors")
+        torch.distributed.barrier()
+
+    tuned(ddp)
+    tuned(fsdp)
+    tuned(fsdp, broken_off=True)
+    tuned(fsdp, folder / "state")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_sharded_workers_tune_as_whole_ones_do(
+    tiny_sources: Callable[..., SelectorSettings], world: Any, tmp_path: Path
+) -> None:
+    records = read_samples(world.outcomes, world.questions, world.cards, 0.2).train
+    (tmp_path / "state").mkdir()
+    sources = tiny_sources()
+    spawn(work, (tmp_path, sources, records), nprocs=2)  # type: ignore[no-untyped-call]
+    found = {file.stem: load_file(file) for file in tmp_path.glob("*.safetensors")}
+    assert found.keys() == {f"{way}-{n}" for way in ("ddp", "fsdp", "fsdp-resumed") for n in (0, 1)}
+    untuned = dict(create(sources, Store(str(tmp_path)), seed=0).named_parameters())
+    for name, weight in found["ddp-0"].items():
+        for way in ("ddp-1", "fsdp-0", "fsdp-1"):
+            torch.testing.assert_close(found[way][name], weight, atol=1e-5, rtol=1e-3)
+        for rank in (0, 1):
+            assert torch.equal(found[f"fsdp-resumed-{rank}"][name], found["fsdp-0"][name]), name
+    assert any(not torch.equal(found["ddp-0"][name], untuned[name]) for name in untuned)
+    # The states are whole: one worker alone can read them.
+    alone = create(sources, Store(str(tmp_path)), seed=0)
+    course = Course(alone, records, TUNING)
+    course.resume(tmp_path / "state")
+    assert course.done > 0

@@ -90,7 +90,8 @@ class ItemResponse:
         levels_M = np.array([ability.level for ability in abilities])
         strengths_MK = np.array([ability.strengths for ability in abilities])
         demands_NK = self.demands(instructions)
-        return np.clip(levels_M + demands_NK @ strengths_MK.T, 0, 1).astype(np.float32)
+        likely_NM: Floats = np.clip(levels_M + demands_NK @ strengths_MK.T, 0, 1, dtype=np.float32)
+        return likely_NM
 
     def demands(self, instructions: Sequence[str]) -> NDArray[np.float64]:
         """a(x) ``[N, K]``: one pass of the encoder an instruction."""

@@ -20,6 +20,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from actors.examiner.card import CapabilityCard
+from actors.selector.capability import Capability, Encoded
 from actors.selector.network import ModelSat
 from actors.selector.scoring import Selector
 from actors.tuner.loss import group_loss
@@ -31,20 +32,20 @@ MAX_NORM = 1.0  # gradients are clipped to this length
 class Batch(NamedTuple):
     """What ``ModelSat.forward`` takes, and where each group's positive is."""
 
-    cards: list[list[str] | Tensor]
+    cards: list[Capability | Encoded]
     card_of_row: list[int]
     ids: list[list[int]]
     positives: Tensor
 
 
 class Batcher:
-    """Makes batches of groups. A card is cut into windows once; a frozen encoder reads it once."""
+    """Makes batches of groups. A card is read once, and by a frozen encoder too."""
 
     def __init__(self, model: ModelSat) -> None:
         """Made anew for each stage: it asks the model whether its encoder learns."""
         self._model = model
         self._frozen = not any(weight.requires_grad for weight in model.encoder.parameters())
-        self._cards: dict[str, list[str] | Tensor] = {}
+        self._cards: dict[str, Capability | Encoded] = {}
 
     def batch(self, groups: Sequence[Group]) -> Batch:
         """The rows of all groups, one group after the other."""
@@ -57,11 +58,11 @@ class Batcher:
             torch.tensor([group.positive for group in groups], device=self._model.device),
         )
 
-    def _card(self, card: CapabilityCard) -> list[str] | Tensor:
+    def _card(self, card: CapabilityCard) -> Capability | Encoded:
         if card.text not in self._cards:
-            windows = self._model.windows(card)
+            read = self._model.capability(card)
             with torch.no_grad():
-                self._cards[card.text] = self._model.psi(windows) if self._frozen else windows
+                self._cards[card.text] = self._model.encode(read) if self._frozen else read
         return self._cards[card.text]
 
 

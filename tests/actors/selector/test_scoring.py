@@ -35,7 +35,7 @@ def test_scores_are_the_probabilities_of_the_network(
     assert scores_NM.dtype == np.float32
     for n, question in enumerate(QUESTIONS):
         for m, card in enumerate(cards):
-            log_odds = model([model.windows(card)], [0], [model.inquiry.ids(question)])
+            log_odds = model([model.capability(card)], [0], [model.inquiry.ids(question)])
             assert scores_NM[n, m] == pytest.approx(torch.sigmoid(log_odds).item(), abs=1e-5)
 
 

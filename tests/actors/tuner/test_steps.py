@@ -26,7 +26,7 @@ def test_a_step_gives_the_loss_of_equation_5(model: ModelSat, world: Any) -> Non
     expected = []
     for group in groups:
         ids = [model.inquiry.ids(text) for text in group.instructions]
-        log_odds_K = model([model.windows(group.card)], [0] * 3, ids)
+        log_odds_K = model([model.capability(group.card)], [0] * 3, ids)
         expected.append(-torch.log_softmax(log_odds_K, 0)[group.positive])
     found = train_step(
         model, Batcher(model).batch(groups), optimizer, make_scheduler(optimizer, 10)

@@ -101,8 +101,9 @@ class Connector(nn.Module):
 
 def pooled(queries_QE: Tensor, vectors_KE: Tensor) -> Tensor:
     """Means of the vectors, ``[Q, E]``, weighted by each query's likeness to them."""
-    # Keys of length one keep untuned queries mild whatever the lengths of the encoder's vectors.
-    keys_KE = normalize(vectors_KE, dim=1)
+    # Lines of a card are much alike. What they differ in, at length one, lets queries that are
+    # drawn at random tell them apart, mildly.
+    keys_KE = normalize(vectors_KE - vectors_KE.mean(0), dim=1)
     return scaled_dot_product_attention(
         queries_QE[None], keys_KE[None], vectors_KE[None], scale=1.0
     )[0]

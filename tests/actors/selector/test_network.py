@@ -157,8 +157,8 @@ def test_bfloat16_multiplies_low_and_keeps_float32_weights(
     rough = create(tiny_sources(dtype="bfloat16"), Store(str(tmp_path)), 0)
     assert {weight.dtype for weight in rough.parameters()} == {torch.float32}
     ids_B = [exact.inquiry.ids(question) for question in QUESTIONS]
-    packed = [exact.windows(make_card("a", FIFTY))]
-    found, expected = rough(packed, [0, 0, 0], ids_B), exact(packed, [0, 0, 0], ids_B)
+    cards = [exact.capability(make_card("a", FIFTY))]
+    found, expected = rough(cards, [0, 0, 0], ids_B), exact(cards, [0, 0, 0], ids_B)
     assert found.dtype == torch.float32
     assert not torch.equal(found, expected)
     torch.testing.assert_close(found, expected, atol=0.2, rtol=0.1)

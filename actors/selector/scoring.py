@@ -50,6 +50,7 @@ class Selector:
             check_decoder(model.decoder)
         self._model = model
         self._tokens_per_batch = tokens_per_batch
+        self._perturbations = model.settings.perturbations
         self._capabilities: dict[str, list[CardTokens]] = {}  # of a card's tasks and notes
 
     @classmethod
@@ -76,7 +77,7 @@ class Selector:
         tokens = [tokens for key in column for tokens in self._capabilities[key]]
         score = packed_log_odds if self._packed else one_by_one_log_odds
         log_odds = score(self._model, list(row), tokens, self._tokens_per_batch)
-        shuffles = max(1, self._model.settings.perturbations)
+        shuffles = max(1, self._perturbations)
         log_odds_NM = _averaged(log_odds.view(len(row), len(column), shuffles))
         return log_odds_NM[[row[ids] for ids in ids_N]][:, [column[key] for key in keys_M]]
 
@@ -86,7 +87,7 @@ class Selector:
         if key not in self._capabilities:
             self._capabilities[key] = [
                 self._model.tokens(self._model.capability(shuffle))
-                for shuffle in perturbed(card, self._model.settings.perturbations)
+                for shuffle in perturbed(card, self._perturbations)
             ]
         return key
 

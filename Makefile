@@ -15,7 +15,7 @@ cpu_flags = --constraints constraints.txt --overrides overrides-cpu.txt --index-
 	$(if $(TORCH_WHEEL),--find-links $(dir $(TORCH_WHEEL)),--torch-backend cpu)
 gpu_flags = --constraints constraints-gpu.txt
 
-.PHONY: install demo test lint types imports pytest constraints clean
+.PHONY: install demo test bench lint types imports pytest constraints clean
 
 install: $(STAMP)
 
@@ -33,6 +33,10 @@ demo: install
 	$(BIN)/model-sat demo manifests/runs/demo.yaml
 
 test: lint types imports pytest
+
+# Ratios within one run; figures and their bars go to build/bench.jsonl.
+bench: install
+	$(BIN)/python -m jobs.bench_selector
 
 lint: install
 	$(BIN)/ruff check .

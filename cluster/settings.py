@@ -46,7 +46,7 @@ class ExamSettings(Section):
 
 
 class SelectorSettings(Section):
-    """Which networks make up a selector."""
+    """Which networks make up a selector, and which of the method's variants it is."""
 
     encoder: str = Field(description="capability encoder: folder, store://models/NAME, or hub id")
     decoder: str = Field(description="causal LM: folder, store://models/NAME, or hub id")
@@ -58,6 +58,32 @@ class SelectorSettings(Section):
     )
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="what matrices are multiplied in; weights stay float32"
+    )
+    order: Literal["card-first", "instruction-first"] = Field(
+        "card-first",
+        description="z = [c, x, p] as in the paper, or [x, p, c] with p's last token after c: "
+        "all candidates of an instruction are then scored in one pass",
+    )
+    capability: Literal["text", "tasks"] = Field(
+        "text",
+        description="text: windows of c^m, a token each; tasks: its lines one by one, pooled "
+        "without regard to their order",
+    )
+    capability_tokens: int = Field(
+        4, ge=1, description="tokens of a card with capability 'tasks'; text has as many as windows"
+    )
+    numeric: bool = Field(
+        False, description="add the accuracies themselves, as numbers, to the capability tokens"
+    )
+    expert_knowledge: bool = Field(True, description="whether the notes of a card are read")
+    head: Literal["inquiry", "regression"] = Field(
+        "inquiry", description="the decoder's logits of 'Yes' and 'No', or a linear layer instead"
+    )
+    anchor: bool = Field(
+        False, description="add the scaled log-odds of a candidate's mean accuracy to its score"
+    )
+    perturbations: int = Field(
+        0, ge=0, description="shuffles of a card's tasks whose scores are averaged; paper: 2"
     )
 
 

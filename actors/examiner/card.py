@@ -25,8 +25,11 @@ class TaskResult(BaseModel):
 
     def line(self) -> str:
         """One sentence of c^m."""
-        topics = ", ".join(self.keywords) or self.task
-        return f"The model achieves accuracy {self.accuracy:.0%} on the task of '{topics}'."
+        return f"The model achieves accuracy {self.accuracy:.0%} on the task of '{self.topics()}'."
+
+    def topics(self) -> str:
+        """What the task is about, in words."""
+        return ", ".join(self.keywords) or self.task
 
 
 class CapabilityCard(BaseModel):

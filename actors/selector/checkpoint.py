@@ -4,7 +4,8 @@
     tensors.json             the tensors that each safetensors file must hold, with their shapes
     encoder/                 capability encoder, as SentenceTransformer saves it
     decoder/                 decoder and its tokenizer, as transformers saves them
-    connector.safetensors    W of eq. 2
+    connector.safetensors    W of eq. 2, and what ``capability`` and ``numeric`` add to it
+    head.safetensors         weights of ``head`` and ``anchor``, where the settings ask for them
 
 A folder is written beside its place and renamed, so it is whole or not there. It holds JSON, text
 and safetensors, never a pickle. Where folders lie in a store is ``cluster.store``'s business; the
@@ -21,6 +22,7 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
+from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from actors.selector.network import SAFE, ModelSat
@@ -31,7 +33,6 @@ FORMAT_VERSION = 1
 KIND = "model-sat"
 _ABOUT = "selector.json"
 _TENSORS = "tensors.json"
-_CONNECTOR = "connector.safetensors"
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "safetensors")
 
 
@@ -78,7 +79,9 @@ def load(folder: str | Path) -> ModelSat:
     decoder = AutoModelForCausalLM.from_pretrained(place / "decoder", **offline, **SAFE)
     tokenizer = AutoTokenizer.from_pretrained(place / "decoder", **offline)
     model = ModelSat(encoder, decoder, tokenizer, settings)
-    model.connector.load_state_dict(load_file(place / _CONNECTOR))
+    for file, part in _own_files(model, place).items():
+        _check_tensors(file, {name: list(w.shape) for name, w in part.state_dict().items()})
+        part.load_state_dict(load_file(file))
     return model
 
 
@@ -110,7 +113,8 @@ def _write(model: ModelSat, folder: Path, tuned_on: dict[str, Any] | None) -> No
     model.encoder.save(str(folder / "encoder"), create_model_card=False)
     model.decoder.save_pretrained(folder / "decoder")
     model.inquiry.tokenizer.save_pretrained(folder / "decoder")
-    save_file({"weight": model.connector.weight.detach().contiguous()}, folder / _CONNECTOR)
+    for file, part in _own_files(model, folder).items():
+        save_file({name: w.contiguous() for name, w in part.state_dict().items()}, file)
     files = sorted(folder.rglob("*.safetensors"))
     _write_json(folder / _TENSORS, {str(file.relative_to(folder)): _shapes(file) for file in files})
     said = {
@@ -121,6 +125,15 @@ def _write(model: ModelSat, folder: Path, tuned_on: dict[str, Any] | None) -> No
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
     _write_json(folder / _ABOUT, said)
+
+
+def _own_files(model: ModelSat, folder: Path) -> dict[Path, nn.Module]:
+    """The file of each part that has weights and comes from no source."""
+    return {
+        folder / f"{name}.safetensors": part
+        for name, part in model.own_parts().items()
+        if part.state_dict()
+    }
 
 
 def _check_tensors(file: Path, expected: dict[str, list[int]]) -> None:

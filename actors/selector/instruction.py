@@ -99,19 +99,20 @@ def _content(content: str | Sequence[Mapping[str, Any]] | None) -> str:
     return "\n".join(part["text"] for part in content if part["type"] == "text")
 
 
-def windows(lines: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
+def windows(lines: Sequence[str], fits: Callable[[str], bool], join: bool = True) -> list[str]:
     """The lines of c^m packed, in order, into texts that fit an encoder's window.
 
     Args:
         lines: sentences of c^m; none is cut or left out.
         fits: whether a text fits the window.
+        join: False gives every line a window of its own.
 
     Raises:
         UserError: a single line does not fit.
     """
     packed: list[str] = []
     for line in lines:
-        if packed and fits(f"{packed[-1]}\n{line}"):
+        if join and packed and fits(f"{packed[-1]}\n{line}"):
             packed[-1] += f"\n{line}"
         elif fits(line):
             packed.append(line)

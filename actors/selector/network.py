@@ -1,17 +1,22 @@
 """The MODEL-SAT network: capability encoder psi, connector W, decoder phi (paper: eqs. 2-4).
 
 Written for one device and free of Ray. Owns how a capability card and an instruction become the
-log-odds of 'Yes'. Text is cut and tokenised in ``instruction``; batching for throughput is
-``scoring``'s, training is ``actors.tuner``'s, files are ``checkpoint``'s.
+log-odds of 'Yes'. Text is cut and tokenised in ``instruction``, cards are read in ``capability``,
+the answer is read in ``head``; batches are ``scoring``'s, many candidates in one pass ``packed``'s,
+training is ``actors.tuner``'s, files are ``checkpoint``'s.
 
 Eq. 4 as computed here: p allows two answers, so we restrict the vocabulary to them. The score is
 Pr('Yes'|z) = sigmoid(log-odds), log-odds = logit('Yes') - logit('No') at the last position of z.
 It lies in [0, 1] whatever else the decoder would like to say, and the log-odds are the logits
 over a group in eq. 5.
 
+The setting ``order`` says how a row is laid out: z = [c, x, p], or [x, p, c] with the last token of
+p after c, for there the answer is read. In the latter all but c and one token is the same for
+every candidate.
+
 Shapes, as suffixes of names:
     B rows (an instruction paired with a card)   T tokens of z     C capability tokens of a card
-    E width of the encoder                       D width of the decoder
+    P states that are read                       E width of the encoder    D width of the decoder
 """
 
 import logging
@@ -33,7 +38,9 @@ from transformers import (
 )
 
 from actors.examiner.card import CapabilityCard, TaskResult
-from actors.selector.instruction import InquiryTokenizer, windows
+from actors.selector.capability import Capability, CardTokens, Connector, Encoded, read
+from actors.selector.head import Head
+from actors.selector.instruction import InquiryTokenizer
 from cluster.errors import SettingsError, StoreError
 from cluster.settings import SelectorSettings
 from cluster.store import Store, model_source
@@ -61,9 +68,9 @@ class ModelSat(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.inquiry = InquiryTokenizer(tokenizer, settings.max_instruction_tokens)
-        embedding_E = encoder.get_embedding_dimension()
-        self.connector = nn.Linear(embedding_E, decoder.get_input_embeddings().embedding_dim, False)
-        nn.init.zeros_(self.connector.weight)
+        width_D = decoder.get_input_embeddings().embedding_dim
+        self.connector = Connector(encoder.get_embedding_dimension(), width_D, settings)
+        self.head = Head(width_D, settings)
         for weight in self.parameters():
             # Loaded weights are views into mapped files, aligned as the file happens to be, and
             # kernels round by alignment. Own memory makes a reload bit-equal.
@@ -75,71 +82,105 @@ class ModelSat(nn.Module):
         """Where the weights lie."""
         return self.connector.weight.device
 
-    def windows(self, card: CapabilityCard) -> list[str]:
-        """c^m in texts that the encoder reads whole. Raises UserError if a line is too long."""
+    def own_parts(self) -> dict[str, nn.Module]:
+        """The parts that come from no source: they are new, and learn in every stage."""
+        return {"connector": self.connector, "head": self.head}
+
+    def capability(self, card: CapabilityCard) -> Capability:
+        """What the settings read of a card. Raises UserError if a line of it is too long."""
         tokenizer, limit = self.encoder.tokenizer, self.encoder.max_seq_length
-        return windows(
-            card.lines(),
+        return read(
+            card,
+            self.settings,
             lambda text: len(tokenizer(text, verbose=False)["input_ids"]) <= limit,
         )
 
     def psi(self, texts: Sequence[str]) -> Tensor:
-        """psi(c^m): one vector a window, ``[C, E]``, pooled as the encoder pools."""
+        """psi of each text, ``[C, E]``, pooled as the encoder pools."""
         features = batch_to_device(self.encoder.preprocess(list(texts)), self.device)
         with self._precision():
             vectors_CE: Tensor = self.encoder(features)["sentence_embedding"]
         return vectors_CE.float()
 
-    def capability_tokens(self, vectors_CE: Tensor) -> Tensor:
-        """Eq. 2: e_c = W psi(c^m), ``[C, D]``."""
-        with self._precision():
-            tokens_CD: Tensor = self.connector(vectors_CE)
-        return tokens_CD.float()
+    def encode(self, capability: Capability) -> Encoded:
+        """psi(c^m): all of eq. 2 that is the same as long as the encoder does not learn."""
+        profile_E = None
+        if capability.topics:
+            numbers_K = torch.tensor(capability.numbers, device=self.device)
+            profile_E = numbers_K @ self.psi(capability.topics) / len(numbers_K)
+        return Encoded(self.psi(capability.texts), profile_E, capability.level)
 
-    def log_odds(self, tokens_B: Sequence[Tensor], ids_B: Sequence[Sequence[int]]) -> Tensor:
-        """Eqs. 3 and 4 for rows of capability tokens ``[C, D]`` and token ids of [x, p].
+    def tokens(self, card: Capability | Encoded) -> CardTokens:
+        """Eq. 2: e_c = W psi(c^m), ``[C, D]``, with the card's level."""
+        encoded = self.encode(card) if isinstance(card, Capability) else card
+        with self._precision():
+            tokens_CD: Tensor = self.connector(encoded)
+        return CardTokens(tokens_CD.float(), encoded.level)
+
+    def embed(self, ids_B: Sequence[Sequence[int]]) -> list[Tensor]:
+        """The decoder's word embeddings ``[T, D]`` of each list of token ids."""
+        flat = torch.tensor([id_ for ids in ids_B for id_ in ids], device=self.device)
+        words: Tensor = self.decoder.get_input_embeddings()(flat)
+        return list(torch.split(words, [len(ids) for ids in ids_B]))
+
+    def states(
+        self, embeds_BTD: Tensor, mask: Tensor | dict[str, Tensor], position_BT: Tensor
+    ) -> Tensor:
+        """The decoder's last states ``[B, T, D]``. ``mask`` is any that the decoder takes."""
+        with self._precision():
+            states_BTD: Tensor = self.decoder.base_model(
+                inputs_embeds=embeds_BTD,
+                attention_mask=mask,
+                position_ids=position_BT,
+                use_cache=False,
+            ).last_hidden_state
+        return states_BTD
+
+    def answers(self, states_PD: Tensor, cards_P: Sequence[CardTokens]) -> Tensor:
+        """Eq. 4: log-odds ``[P]`` read from the last state of a row, about each row's card."""
+        level_P = torch.tensor([card.level for card in cards_P], device=self.device)
+        ids = torch.tensor([self.inquiry.yes, self.inquiry.no], device=self.device)
+        log_odds_P: Tensor = self.head(
+            states_PD.float(), level_P, self.decoder.get_output_embeddings(), ids
+        )
+        return log_odds_P
+
+    def log_odds(self, cards_B: Sequence[CardTokens], ids_B: Sequence[Sequence[int]]) -> Tensor:
+        """Eqs. 3 and 4 for rows of capability tokens and token ids of [x, p].
 
         Rows may differ in length: they are padded on the left, where nothing attends to it.
         """
-        embed = self.decoder.get_input_embeddings()
-        lengths = [len(ids) for ids in ids_B]
-        flat = torch.tensor([id_ for ids in ids_B for id_ in ids], device=self.device)
         rows = [
-            torch.cat([tokens_CD, words_TD])
-            for tokens_CD, words_TD in zip(tokens_B, embed(flat).split(lengths), strict=True)
+            self._row(card.tokens_CD, words_TD)
+            for card, words_TD in zip(cards_B, self.embed(ids_B), strict=True)
         ]
         ones = [torch.ones(len(row_TD), dtype=torch.long, device=self.device) for row_TD in rows]
         embeds_BTD = pad_sequence(rows, batch_first=True, padding_side="left")
         mask_BT = pad_sequence(ones, batch_first=True, padding_side="left")
-        with self._precision():
-            logits_B1V = self.decoder(
-                inputs_embeds=embeds_BTD,
-                attention_mask=mask_BT,
-                position_ids=(mask_BT.cumsum(1) - 1).clamp(min=0),
-                use_cache=False,
-                logits_to_keep=1,
-            ).logits
-        logits_BV: Tensor = logits_B1V[:, -1].float()
-        return logits_BV[:, self.inquiry.yes] - logits_BV[:, self.inquiry.no]
+        position_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)
+        return self.answers(self.states(embeds_BTD, mask_BT, position_BT)[:, -1], cards_B)
 
     def forward(
         self,
-        cards: Sequence[Sequence[str] | Tensor],
+        cards: Sequence[Capability | Encoded],
         card_B: Sequence[int],
         ids_B: Sequence[Sequence[int]],
     ) -> Tensor:
         """Log-odds ``[B]`` of rows, each card being read once for all its rows.
 
         Args:
-            cards: of each distinct card the windows, or psi of them where it is known already.
+            cards: the distinct cards, as far as they are known already.
             card_B: which of ``cards`` a row is about.
             ids_B: token ids of [x, p].
         """
-        tokens = [
-            self.capability_tokens(card if isinstance(card, Tensor) else self.psi(card))
-            for card in cards
-        ]
+        tokens = [self.tokens(card) for card in cards]
         return self.log_odds([tokens[card] for card in card_B], ids_B)
+
+    def _row(self, tokens_CD: Tensor, words_TD: Tensor) -> Tensor:
+        """Eq. 3: z in the order of the settings."""
+        if self.settings.order == "card-first":
+            return torch.cat([tokens_CD, words_TD])
+        return torch.cat([words_TD[:-1], tokens_CD, words_TD[-1:]])
 
     def _precision(self) -> AbstractContextManager[object]:
         low = self.settings.dtype == "bfloat16"
@@ -206,7 +247,10 @@ def keep_layers(config: PretrainedConfig, count: int) -> None:
 
 @torch.no_grad()
 def scale_connector(model: ModelSat, seed: int) -> None:
-    """Draws W so that capability tokens are about as long as the decoder's word embeddings."""
+    """Draws W so that capability tokens are about as long as the decoder's word embeddings.
+
+    Queries that pool tasks are drawn after it: from zero they would all stay alike.
+    """
     probe = TaskResult(task="general knowledge", keywords=[], accuracy=0.5, count=1)
     vector_1E = model.psi([probe.line()])
     words_VD = model.decoder.get_input_embeddings().weight
@@ -214,3 +258,6 @@ def scale_connector(model: ModelSat, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     weight_DE = torch.randn(model.connector.weight.shape, generator=generator)
     model.connector.weight.copy_(weight_DE.to(model.device) * length)
+    if model.connector.queries_QE is not None:
+        queries_QE = torch.randn(model.connector.queries_QE.shape, generator=generator)
+        model.connector.queries_QE.copy_(queries_QE)

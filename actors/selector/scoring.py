@@ -1,23 +1,29 @@
 """Scores of many instructions for many candidates: the interface that routers see.
 
 Owns ``Scorer``, behind which every way of choosing stands, and ``Selector``, the one that carries
-a tuned network: which rows share a batch, and what is remembered between calls. What a row's score
-is, is said in ``network``.
+a tuned network: what is scored at all, what is remembered between calls, and which rows share a
+batch where each candidate has rows of its own. What a row's score is, is said in ``network``; how
+candidates share one pass, in ``packed``.
 
-Shapes: N instructions, M candidates, C capability tokens, D width of the decoder.
+Shapes: N instructions, M candidates, S shuffles of a card, B rows.
 """
 
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from actors.examiner.card import CapabilityCard
 from actors.selector import checkpoint
+from actors.selector.capability import CardTokens
 from actors.selector.network import ModelSat
+from actors.selector.packed import check_decoder, packed_log_odds
 
 
 class Scorer(Protocol):
@@ -30,24 +36,22 @@ class Scorer(Protocol):
         ...
 
 
-class _Row(NamedTuple):
-    """A pair to score; rows sort by length first, then without regard to the caller's order."""
-
-    length: int
-    ids: list[int]
-    card_text: str
-    instruction: int
-    candidate: int
-
-
 class Selector:
     """A tuned MODEL-SAT network behind ``Scorer``."""
 
     def __init__(self, model: ModelSat, tokens_per_batch: int = 4096) -> None:
-        """``tokens_per_batch`` bounds a batch's tokens, padding included."""
+        """``tokens_per_batch`` bounds a batch's tokens, padding included.
+
+        Raises:
+            SettingsError: the order is instruction-first, and the decoder cannot take it.
+        """
+        self._packed = model.settings.order == "instruction-first"
+        if self._packed:
+            check_decoder(model.decoder)
         self._model = model
         self._tokens_per_batch = tokens_per_batch
-        self._capabilities: dict[str, torch.Tensor] = {}  # text of a card -> its tokens [C, D]
+        self._perturbations = model.settings.perturbations
+        self._capabilities: dict[str, list[CardTokens]] = {}  # of a card's tasks and notes
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str = "cpu") -> Self:
@@ -64,43 +68,94 @@ class Selector:
         return torch.sigmoid(self.log_odds(instructions, cards)).numpy()
 
     @torch.inference_mode()
-    def log_odds(
-        self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
-    ) -> torch.Tensor:
+    def log_odds(self, instructions: Sequence[str], cards: Sequence[CapabilityCard]) -> Tensor:
         """The log-odds behind ``scores``, ``[N, M]`` on the CPU."""
-        log_odds_NM = torch.zeros(len(instructions), len(cards))
-        for batch in self._batches(self._rows(instructions, cards)):
-            log_odds_B = self._model.log_odds(
-                [self._capabilities[row.card_text] for row in batch], [row.ids for row in batch]
-            )
-            places = ([row.instruction for row in batch], [row.candidate for row in batch])
-            log_odds_NM[places] = log_odds_B.cpu()
-        return log_odds_NM
+        ids_N = [tuple(self._model.inquiry.ids(instruction)) for instruction in instructions]
+        keys_M = [self._remember(card) for card in cards]
+        # Each pair once, and in an order of our own: the caller's shall not even move a rounding.
+        row, column = _places(ids_N), _places(keys_M)
+        tokens = [tokens for key in column for tokens in self._capabilities[key]]
+        score = packed_log_odds if self._packed else one_by_one_log_odds
+        log_odds = score(self._model, list(row), tokens, self._tokens_per_batch)
+        shuffles = max(1, self._perturbations)
+        log_odds_NM = _averaged(log_odds.view(len(row), len(column), shuffles))
+        return log_odds_NM[[row[ids] for ids in ids_N]][:, [column[key] for key in keys_M]]
 
-    def _rows(self, instructions: Sequence[str], cards: Sequence[CapabilityCard]) -> list[_Row]:
-        ids_N = [self._model.inquiry.ids(instruction) for instruction in instructions]
-        texts_M = [card.text for card in cards]
-        tokens_M = [self._tokens(card) for card in cards]
-        return sorted(
-            _Row(len(tokens_M[m]) + len(ids_N[n]), ids_N[n], texts_M[m], n, m)
-            for n in range(len(instructions))
-            for m in range(len(cards))
-        )
+    def _remember(self, card: CapabilityCard) -> str:
+        """The key under which the capability tokens of a card, and of its shuffles, are kept."""
+        key = card.model_dump_json(include={"tasks", "notes"})
+        if key not in self._capabilities:
+            self._capabilities[key] = [
+                self._model.tokens(self._model.capability(shuffle))
+                for shuffle in perturbed(card, self._perturbations)
+            ]
+        return key
 
-    def _tokens(self, card: CapabilityCard) -> torch.Tensor:
-        known = self._capabilities.get(card.text)
-        if known is None:
-            known = self._model.capability_tokens(self._model.psi(self._model.windows(card)))
-            self._capabilities[card.text] = known
-        return known
 
-    def _batches(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-        """Cuts rows, shortest first, where the padded batch would grow over the budget."""
-        batch: list[_Row] = []
-        for row in rows:
-            if batch and row.length * (len(batch) + 1) > self._tokens_per_batch:
-                yield batch
-                batch = []
-            batch.append(row)
-        if batch:
+def perturbed(card: CapabilityCard, count: int) -> list[CapabilityCard]:
+    """The card with its tasks in ``count`` other orders (paper: Performance Inquiry Prompts).
+
+    Always the same ones; the card alone, as it is, where ``count`` is 0.
+    """
+    if not count:
+        return [card]
+    orders = [random.Random(seed).sample(card.tasks, len(card.tasks)) for seed in range(count)]
+    return [card.model_copy(update={"tasks": tasks}) for tasks in orders]
+
+
+def _averaged(log_odds_NMS: Tensor) -> Tensor:
+    """Log-odds ``[N, M]`` of the mean probability over each card's shuffles."""
+    yes_NM = logsigmoid(log_odds_NMS).logsumexp(2)
+    return yes_NM - logsigmoid(-log_odds_NMS).logsumexp(2)
+
+
+Key = TypeVar("Key", str, tuple[int, ...])
+
+
+def _places(keys: Sequence[Key]) -> dict[Key, int]:
+    """The distinct keys, sorted, and the place of each."""
+    return {key: place for place, key in enumerate(sorted(set(keys)))}
+
+
+class _Row(NamedTuple):
+    """A pair to score; rows sort by length first."""
+
+    length: int
+    instruction: int
+    candidate: int
+
+
+@torch.inference_mode()
+def one_by_one_log_odds(
+    model: ModelSat,
+    ids_N: Sequence[Sequence[int]],
+    cards_M: Sequence[CardTokens],
+    tokens_per_batch: int,
+) -> Tensor:
+    """Log-odds of every instruction and candidate, ``[N, M]`` on the CPU, each in a row alone.
+
+    The arguments are those of ``packed.packed_log_odds``; here the model may be of either order.
+    """
+    log_odds_NM = torch.zeros(len(ids_N), len(cards_M))
+    rows = sorted(
+        _Row(len(ids) + len(card.tokens_CD), n, m)
+        for n, ids in enumerate(ids_N)
+        for m, card in enumerate(cards_M)
+    )
+    for batch in _batches(rows, tokens_per_batch):
+        _, n_B, m_B = zip(*batch, strict=True)
+        log_odds_B = model.log_odds([cards_M[m] for m in m_B], [ids_N[n] for n in n_B])
+        log_odds_NM[n_B, m_B] = log_odds_B.cpu()
+    return log_odds_NM
+
+
+def _batches(rows: Sequence[_Row], budget: int) -> Iterator[list[_Row]]:
+    """Cuts rows, shortest first, where the padded batch would grow over the budget."""
+    batch: list[_Row] = []
+    for row in rows:
+        if batch and row.length * (len(batch) + 1) > budget:
             yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

@@ -1,7 +1,8 @@
 """The two stages of tuning (paper: Learning Strategy): what learns in each, and how fast.
 
-Stage 1 maps capabilities to words: only the connector learns. In stage 2 everything learns, the
-encoder and the connector faster than the decoder. Steps and their order are ``course``'s.
+Stage 1 maps capabilities to words: only the connector learns, and a head of its own where the
+network has one. In stage 2 everything learns, all but the decoder faster than it. Steps and their
+order are ``course``'s.
 """
 
 from torch.optim import AdamW
@@ -23,19 +24,20 @@ def stage_settings(settings: TuningSettings, stage: int) -> StageSettings:
 def enter_stage(model: ModelSat, stage: int) -> None:
     """Freezes what does not learn in a stage and frees what does."""
     model.requires_grad_(stage == 2)
-    model.connector.requires_grad_(True)
+    for part in model.own_parts().values():
+        part.requires_grad_(True)
 
 
 def make_optimizer(model: ModelSat, stage: int, settings: StageSettings) -> AdamW:
     """AdamW over what learns in the stage."""
-    connector = list(model.connector.parameters())
+    own = [weight for part in model.own_parts().values() for weight in part.parameters()]
     if stage == 1:
-        return AdamW(connector, lr=settings.lr)
+        return AdamW(own, lr=settings.lr)
     return AdamW(
         [
             {"params": list(model.decoder.parameters()), "lr": settings.lr},
             {
-                "params": [*model.encoder.parameters(), *connector],
+                "params": [*model.encoder.parameters(), *own],
                 "lr": settings.lr * settings.lr_scale,
             },
         ]

@@ -22,6 +22,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from actors.examiner.card import CapabilityCard
+from actors.selector.capability import Capability, Encoded
 from actors.selector.network import ModelSat
 from actors.selector.scoring import Selector
 from actors.tuner.calibration import calibration_error
@@ -36,7 +37,7 @@ MAX_NORM = 1.0  # gradients are clipped to this length
 class Batch(NamedTuple):
     """What ``ModelSat.forward`` takes, and the scores of each group's rows."""
 
-    cards: list[list[str] | Tensor]
+    cards: list[Capability | Encoded]
     card_of_row: list[int]
     ids: list[list[int]]
     sizes: list[int]
@@ -55,7 +56,7 @@ class Batcher:
         self._model = model
         self._fixed_cards = fixed_cards
         self._frozen = not any(weight.requires_grad for weight in model.encoder.parameters())
-        self._cards: dict[str, list[str] | Tensor] = {}
+        self._cards: dict[str, Capability | Encoded] = {}
         self._ids: dict[str, list[int]] = {}
 
     def batches(self, groups: Sequence[Group], size: int) -> list[Batch]:
@@ -84,12 +85,12 @@ class Batcher:
             self._ids[row.instruction] = self._model.inquiry.ids(row.instruction)
         return self._ids[row.instruction]
 
-    def _card(self, card: CapabilityCard) -> list[str] | Tensor:
+    def _card(self, card: CapabilityCard) -> Capability | Encoded:
         if self._fixed_cards and card.model_id in self._cards:
             return self._cards[card.model_id]
-        windows = self._model.windows(card)
+        read = self._model.capability(card)
         with torch.no_grad():
-            self._cards[card.model_id] = self._model.psi(windows) if self._frozen else windows
+            self._cards[card.model_id] = self._model.encode(read) if self._frozen else read
         return self._cards[card.model_id]
 
 

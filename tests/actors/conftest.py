@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from transformers import (
     BertConfig,
     BertModel,
     BertTokenizerFast,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
@@ -36,21 +39,20 @@ def tiny_sources(tmp_path_factory: pytest.TempPathFactory) -> TinySources:
         *,
         window: int = 64,
         layers: int = 2,
-        decoder_layers: int | None = None,
-        dtype: str = "float32",
+        kind: str = "llama",
+        **settings: Any,
     ) -> SelectorSettings:
         folder = tmp_path_factory.mktemp("tiny")
         texts = [*CORPUS, *(corpus or [])]
         torch.manual_seed(0)
         write_encoder(folder / "encoder", texts, window)
-        write_decoder(folder / "decoder", texts, layers)
+        write_decoder(folder / "decoder", texts, layers, kind)
         return SelectorSettings.model_validate(
             {
                 "encoder": str(folder / "encoder"),
                 "decoder": str(folder / "decoder"),
-                "decoder_layers": decoder_layers,
                 "max_instruction_tokens": 64,
-                "dtype": dtype,
+                **settings,
             }
         )
 
@@ -83,8 +85,11 @@ def write_encoder(folder: Path, texts: list[str], window: int) -> None:
     SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
 
 
-def write_decoder(folder: Path, texts: list[str], layers: int) -> None:
-    """A Llama of width 48 with tied embeddings that reads bytes and frequent words."""
+def write_decoder(folder: Path, texts: list[str], layers: int, kind: str) -> None:
+    """A decoder of width 48 with tied embeddings that reads bytes and frequent words.
+
+    ``kind``: a Llama, or a Gemma 3 every second layer of which sees 16 tokens back.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -95,21 +100,30 @@ def write_decoder(folder: Path, texts: list[str], layers: int) -> None:
     )
     tokenizer.train_from_iterator([*texts, *[f"{INQUIRY}{YES}{NO}"] * 9], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>")
-    config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        initializer_range=0.15,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=0,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    shape = {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": 48,
+        "intermediate_size": 96,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "initializer_range": 0.15,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": 0,
+        "pad_token_id": 0,
+    }
+    if kind == "gemma3":
+        config = Gemma3TextConfig(
+            **shape,
+            head_dim=12,
+            sliding_window=16,
+            layer_types=["sliding_attention", "full_attention"] * (layers // 2),
+        )
+        Gemma3ForCausalLM(config).save_pretrained(folder)
+    else:
+        LlamaForCausalLM(LlamaConfig(**shape)).save_pretrained(folder)
     fast.save_pretrained(folder)
 
 

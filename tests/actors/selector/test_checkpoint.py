@@ -123,3 +123,34 @@ def test_a_broken_weight_file_is_named(folder: Path) -> None:
     (folder / "decoder/model.safetensors").write_bytes(b"broken")
     with pytest.raises(StoreError, match=r"decoder/model\.safetensors: cannot be read"):
         checkpoint.load(folder)
+
+
+def test_weights_of_every_variant_are_kept_and_their_lack_is_named(
+    tiny_sources: Callable[..., SelectorSettings],
+    tmp_path: Path,
+    make_card: Callable[..., CapabilityCard],
+) -> None:
+    variant = {"capability": "tasks", "numeric": True, "head": "regression", "anchor": True}
+    model = create(tiny_sources(**variant), Store(str(tmp_path / "store")), seed=0)
+    for weight in (model.connector.get_parameter("numeric"), *model.head.parameters()):
+        torch.nn.init.normal_(weight)
+    folder = tmp_path / "selector"
+    checkpoint.save(model, folder)
+    cards = [make_card("a", [0.1] * 50), make_card("b", [0.9] * 50)]
+    before = Selector(model).scores(QUESTIONS, cards)
+    assert np.array_equal(Selector.from_pretrained(folder).scores(QUESTIONS, cards), before)
+    expected = json.loads((folder / "tensors.json").read_text())
+    assert expected["connector.safetensors"].keys() == {"weight", "numeric", "queries_QE"}
+    assert expected["head.safetensors"].keys() == {"anchor", "regression.bias", "regression.weight"}
+
+
+def test_weights_that_the_settings_ask_for_must_be_there(folder: Path) -> None:
+    said = json.loads((folder / "selector.json").read_text())
+    for key, value, missing in (
+        ("numeric", True, r"connector\.safetensors: tensor 'numeric' is missing"),
+        ("anchor", True, r"head\.safetensors"),
+    ):
+        changed = said | {"settings": said["settings"] | {key: value}}
+        (folder / "selector.json").write_text(json.dumps(changed))
+        with pytest.raises(StoreError, match=missing):
+            checkpoint.load(folder)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ def model(tiny_sources: Callable[..., SelectorSettings], tmp_path: Path) -> Mode
 
 
 @torch.no_grad()
-def log_odds_by_hand(model: ModelSat, windows: list[str], ids: list[int]) -> float:
+def log_odds_by_hand(model: ModelSat, windows: Sequence[str], ids: list[int]) -> float:
     """Eqs. 2-4 for one row, without padding, from plain matrix products."""
     tokenizer, bert = model.encoder.tokenizer, model.encoder[0].auto_model
     vectors = []
@@ -37,12 +37,13 @@ def log_odds_by_hand(model: ModelSat, windows: list[str], ids: list[int]) -> flo
 def test_equations_2_to_4_by_hand(
     model: ModelSat, make_card: Callable[..., CapabilityCard]
 ) -> None:
-    cards = [model.windows(make_card("a", FIFTY)), model.windows(make_card("b", FIFTY[:4]))]
+    cards = [model.capability(make_card("a", FIFTY)), model.capability(make_card("b", FIFTY[:4]))]
     ids_B = [model.inquiry.ids(question) for question in QUESTIONS]
     card_B = [0, 1, 0]
     found_B = model(cards, card_B, ids_B).detach()
     expected = [
-        log_odds_by_hand(model, cards[card], ids) for card, ids in zip(card_B, ids_B, strict=True)
+        log_odds_by_hand(model, cards[card].texts, ids)
+        for card, ids in zip(card_B, ids_B, strict=True)
     ]
     torch.testing.assert_close(found_B, torch.tensor(expected), atol=1e-5, rtol=1e-4)
     # The vocabulary of two answers: sigmoid of the log-odds is the softmax over 'Yes' and 'No'.
@@ -53,7 +54,7 @@ def test_equations_2_to_4_by_hand(
 def test_a_row_does_not_depend_on_its_batch_mates(
     model: ModelSat, make_card: Callable[..., CapabilityCard]
 ) -> None:
-    cards = [model.windows(make_card("a", FIFTY)), model.windows(make_card("b", FIFTY[:4]))]
+    cards = [model.capability(make_card("a", FIFTY)), model.capability(make_card("b", FIFTY[:4]))]
     ids_B = [model.inquiry.ids(question) for question in QUESTIONS]
     together_B = model(cards, [0, 1, 1], ids_B)
     alone_B = torch.cat(
@@ -66,7 +67,8 @@ def test_all_fifty_lines_are_read(
     model: ModelSat, make_card: Callable[..., CapabilityCard]
 ) -> None:
     card = make_card("a", FIFTY)
-    packed = model.windows(card)
+    read = model.capability(card)
+    packed = read.texts
     assert "\n".join(packed).split("\n") == card.lines()
     assert 1 < len(packed) < 50
     limit = model.encoder.max_seq_length
@@ -75,7 +77,7 @@ def test_all_fifty_lines_are_read(
     for changed in (0, 25, 49):  # each task matters, the last one too
         other = make_card("a", [1.0 if i == changed else a for i, a in enumerate(FIFTY)])
         assert not torch.equal(
-            model([packed], [0], ids_B), model([model.windows(other)], [0], ids_B)
+            model([read], [0], ids_B), model([model.capability(other)], [0], ids_B)
         )
 
 
@@ -86,23 +88,23 @@ def test_a_line_longer_than_the_window_is_an_error(
 ) -> None:
     model = create(tiny_sources(window=16), Store(str(tmp_path)), seed=0)
     with pytest.raises(UserError, match="longer than the encoder's window"):
-        model.windows(make_card("a", [0.5], ["a subject with a name of very many words in it"]))
+        model.capability(make_card("a", [0.5], ["a subject with a name of very many words in it"]))
 
 
 def test_known_vectors_stand_for_their_windows(
     model: ModelSat, make_card: Callable[..., CapabilityCard]
 ) -> None:
-    packed = model.windows(make_card("a", FIFTY))
+    read = model.capability(make_card("a", FIFTY))
     ids_B = [model.inquiry.ids(question) for question in QUESTIONS]
-    vectors_CE = model.psi(packed)
-    assert torch.equal(model([packed], [0, 0, 0], ids_B), model([vectors_CE], [0, 0, 0], ids_B))
+    encoded = model.encode(read)
+    assert torch.equal(model([read], [0, 0, 0], ids_B), model([encoded], [0, 0, 0], ids_B))
 
 
 def test_gradients_reach_encoder_connector_and_decoder(
     model: ModelSat, make_card: Callable[..., CapabilityCard]
 ) -> None:
     ids_B = [model.inquiry.ids("Why?")]
-    model([model.windows(make_card("a", FIFTY))], [0], ids_B).sum().backward()
+    model([model.capability(make_card("a", FIFTY))], [0], ids_B).sum().backward()
     for part in (model.encoder[0].auto_model.encoder, model.connector, model.decoder):
         assert all(weight.grad is not None and weight.grad.any() for weight in part.parameters())
 
@@ -110,7 +112,7 @@ def test_gradients_reach_encoder_connector_and_decoder(
 def test_capability_tokens_are_as_long_as_words(
     model: ModelSat, make_card: Callable[..., CapabilityCard]
 ) -> None:
-    tokens_CD = model.capability_tokens(model.psi(model.windows(make_card("a", FIFTY))))
+    tokens_CD = model.tokens(model.capability(make_card("a", FIFTY))).tokens_CD
     word = model.decoder.get_input_embeddings().weight.norm(dim=1).mean()
     assert 0.5 * word < tokens_CD.norm(dim=1).mean() < 2 * word
 
@@ -155,8 +157,8 @@ def test_bfloat16_multiplies_low_and_keeps_float32_weights(
     rough = create(tiny_sources(dtype="bfloat16"), Store(str(tmp_path)), 0)
     assert {weight.dtype for weight in rough.parameters()} == {torch.float32}
     ids_B = [exact.inquiry.ids(question) for question in QUESTIONS]
-    packed = [exact.windows(make_card("a", FIFTY))]
-    found, expected = rough(packed, [0, 0, 0], ids_B), exact(packed, [0, 0, 0], ids_B)
+    cards = [exact.capability(make_card("a", FIFTY))]
+    found, expected = rough(cards, [0, 0, 0], ids_B), exact(cards, [0, 0, 0], ids_B)
     assert found.dtype == torch.float32
     assert not torch.equal(found, expected)
     torch.testing.assert_close(found, expected, atol=0.2, rtol=0.1)

@@ -36,7 +36,7 @@ def test_a_step_gives_the_loss_of_equation_5(model: ModelSat, train: list[Record
     expected = []
     for group in groups:
         ids = [model.inquiry.ids(row.instruction) for row in group]
-        log_odds_K = model([model.windows(group[0].card)], [0] * 3, ids)
+        log_odds_K = model([model.capability(group[0].card)], [0] * 3, ids)
         positive = [row.score for row in group].index(1.0)
         expected.append(-torch.log_softmax(log_odds_K, 0)[positive])
     batches = Batcher(model).batches(groups, 4)

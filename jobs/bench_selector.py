@@ -1,0 +1,90 @@
+"""How packed scoring grows with the candidates: time, memory and agreement, against their bars.
+
+``python -m jobs.bench_selector`` prints the figures and appends them to build/bench.jsonl. The
+decoder has SmolLM2-135M's shape and random weights, so that no model need be there. Times are
+medians of repetitions that take turns, and count only as ratios within one run.
+"""
+
+import json
+import resource
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from timeit import timeit
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from actors.selector.capability import CardTokens
+from actors.selector.network import ModelSat
+from actors.selector.packed import packed_log_odds
+from actors.selector.scoring import one_by_one_log_odds
+from cluster.settings import SelectorSettings
+
+INSTRUCTION_TOKENS, CAPABILITY_TOKENS, REPETITIONS, BUDGET = 256, 4, 5, 4096
+SMOLLM2 = {"hidden_size": 576, "intermediate_size": 1536, "vocab_size": 49152} | {
+    "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3
+}  # fmt: skip
+
+
+def network(order: str) -> ModelSat:
+    """A selector with random weights and a stub for its encoder: cards count as read already."""
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "Yes": 1, "No": 2}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    encoder = SentenceTransformer(modules=[StaticEmbedding(words, embedding_dim=8)], device="cpu")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]")
+    settings = SelectorSettings.model_validate({"encoder": "-", "decoder": "-", "order": order})
+    torch.manual_seed(0)
+    return ModelSat(encoder, LlamaForCausalLM(LlamaConfig(**SMOLLM2)), tokenizer, settings)
+
+
+def score(model: ModelSat, candidates: int, packed: bool = True) -> torch.Tensor:
+    """Log-odds of one instruction for that many candidates."""
+    ids = [*range(100, 100 + INSTRUCTION_TOKENS), *model.inquiry.inquiry]
+    draw = torch.Generator().manual_seed(0)
+    tokens = torch.randn(candidates, CAPABILITY_TOKENS, 576, generator=draw)
+    cards = [CardTokens(one, level=0.0) for one in tokens]
+    return (packed_log_odds if packed else one_by_one_log_odds)(model, [ids], cards, BUDGET)
+
+
+def peak_memory(candidates: int) -> int:
+    """Peak memory, as the system counts it, of a process that scores so many in one pass."""
+    score(network("instruction-first"), candidates)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def measure() -> list[tuple[str, float, float | None, str]]:
+    """Name, value, bar (at most; None: for comparison) and unit of each figure."""
+    paper, ours = network("card-first"), network("instruction-first")
+    packed = [partial(score, ours, candidates) for candidates in (1, 8, 64)]
+    alone = [partial(score, paper, candidates, packed=False) for candidates in (1, 8)]
+    rounds = [[timeit(case, number=1) for case in packed + alone] for _ in range(1 + REPETITIONS)]
+    one, eight, many, paper_one, paper_eight = map(median, zip(*rounds[1:], strict=True))
+    apart = (score(ours, 64) - score(ours, 64, packed=False)).abs().max().item()
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
+        memory_one, memory_many = fresh.map(peak_memory, [1, 64])
+    return [
+        ("packed scoring: time of 8 candidates to 1", eight / one, 1.3, "ratio"),
+        ("packed scoring: time of 64 candidates to 1", many / one, 2.5, "ratio"),
+        ("packed scoring: peak memory of 64 candidates to 1", memory_many / memory_one, 2, "ratio"),
+        ("packed scoring: furthest from one by one", apart, 1e-4, "log-odds"),
+        ("paper's order: time of 8 candidates to 1", paper_eight / paper_one, None, "ratio"),
+        ("packed scoring: time of 1 candidate", one, None, "seconds"),
+    ]
+
+
+if __name__ == "__main__":
+    report = Path("build/bench.jsonl")
+    report.parent.mkdir(exist_ok=True)
+    for name, value, bar, unit in measure():
+        said = {"name": name, "value": value, "bar": bar, "unit": unit}
+        said["holds"] = None if bar is None else value <= bar
+        said["command"] = "python -m jobs.bench_selector"
+        with report.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(said) + "\n")
+        print(f"{name}: {value:.3g} {unit}" + (f" (at most {bar:g})" if bar else ""))

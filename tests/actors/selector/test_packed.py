@@ -1,0 +1,140 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from actors.examiner.card import CapabilityCard
+from actors.selector.network import ModelSat, create
+from actors.selector.packed import check_decoder, packed_log_odds
+from actors.selector.scoring import Selector, one_by_one_log_odds
+from cluster.errors import SettingsError
+from cluster.settings import SelectorSettings
+from cluster.store import Store
+
+# Longer and shorter than the window of 16 tokens that half of the Gemma's layers have.
+QUESTIONS = [
+    "Why?",
+    "Name a prime number. " * 12,
+    "What is the capital of France?",
+    "Name a river. " * 5,
+    "Who?",
+]
+
+
+@pytest.fixture(params=["llama", "gemma3"])
+def model(
+    request: pytest.FixtureRequest, tiny_sources: Callable[..., SelectorSettings], tmp_path: Path
+) -> ModelSat:
+    settings = tiny_sources(kind=request.param, layers=4, order="instruction-first")
+    return create(settings, Store(str(tmp_path / "store")), seed=0)
+
+
+@pytest.fixture
+def cards(make_card: Callable[..., CapabilityCard]) -> list[CapabilityCard]:
+    """Of one to several capability tokens each."""
+    sizes = [2, 30, 1, 8, 50, 16]
+    return [
+        make_card(f"m{m}", [((m + 3 * k) % 11) / 10 for k in range(size)])
+        for m, size in enumerate(sizes)
+    ]
+
+
+def alone(model: ModelSat, question: str, card: CapabilityCard) -> float:
+    """A pair's log-odds, without padding and without any mask of ours."""
+    with torch.no_grad():
+        return float(model([model.capability(card)], [0], [model.inquiry.ids(question)]))
+
+
+def passes(model: ModelSat) -> list[int]:
+    """Tokens of each pass through the decoder from now on, padding included."""
+    seen: list[int] = []
+
+    def note(_: Any, args: Any, inputs: dict[str, Any]) -> None:
+        seen.append(inputs["inputs_embeds"].shape[:2].numel())
+
+    model.decoder.base_model.register_forward_pre_hook(note, with_kwargs=True)
+    return seen
+
+
+def test_packed_scores_are_those_of_each_pair_alone(
+    model: ModelSat, cards: list[CapabilityCard]
+) -> None:
+    assert len({len(model.capability(card).texts) for card in cards}) > 3
+    packed_NM = Selector(model).log_odds(QUESTIONS, cards)
+    alone_NM = torch.tensor([[alone(model, text, card) for card in cards] for text in QUESTIONS])
+    torch.testing.assert_close(packed_NM, alone_NM, atol=1e-4, rtol=0)
+    assert (packed_NM.std(1) > 1e-2).all()  # candidates do differ
+    tokens = [model.tokens(model.capability(card)) for card in cards]
+    ids_N = [model.inquiry.ids(text) for text in QUESTIONS]
+    one_by_one_NM = one_by_one_log_odds(model, ids_N, tokens, 4096)
+    torch.testing.assert_close(packed_NM, one_by_one_NM, atol=1e-4, rtol=0)
+
+
+def test_a_candidate_does_not_depend_on_the_others(
+    model: ModelSat, cards: list[CapabilityCard]
+) -> None:
+    tokens = [model.tokens(model.capability(card)) for card in cards]
+    ids_N = [model.inquiry.ids(text) for text in QUESTIONS]
+    together_NM = packed_log_odds(model, ids_N, tokens, 4096)
+    order = [3, 0, 5, 1, 4, 2]
+    turned_NM = packed_log_odds(model, ids_N, [tokens[m] for m in order], 4096)
+    torch.testing.assert_close(turned_NM, together_NM[:, order], atol=1e-5, rtol=0)
+    some_NM = packed_log_odds(model, ids_N, tokens[2:4], 4096)
+    torch.testing.assert_close(some_NM, together_NM[:, 2:4], atol=1e-5, rtol=0)
+
+
+def test_order_of_candidates_and_instructions_moves_not_even_a_rounding(
+    model: ModelSat, cards: list[CapabilityCard]
+) -> None:
+    scores_NM = Selector(model).scores(QUESTIONS, cards)
+    order = [3, 0, 5, 1, 4, 2]
+    turned_NM = Selector(model).scores(QUESTIONS[::-1], [cards[m] for m in order])
+    assert np.array_equal(turned_NM[::-1], scores_NM[:, order])
+
+
+@pytest.mark.parametrize("budget", [1, 100, 300, 100_000])
+def test_the_token_budget_changes_no_score_and_is_kept(
+    model: ModelSat, cards: list[CapabilityCard], budget: int
+) -> None:
+    expected = Selector(model).log_odds(QUESTIONS, cards)
+    sizes = passes(model)
+    found = Selector(model, tokens_per_batch=budget).log_odds(QUESTIONS, cards)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    longest = max(len(model.inquiry.ids(text)) for text in QUESTIONS)
+    largest = max(len(model.capability(card).texts) for card in cards)
+    assert max(sizes) <= max(budget, longest + largest)
+
+
+def test_all_candidates_share_one_pass(
+    model: ModelSat, make_card: Callable[..., CapabilityCard]
+) -> None:
+    cards = [make_card(f"m{m}", [m / 64, 1 - m / 64]) for m in range(64)]
+    sizes = passes(model)
+    Selector(model).scores(QUESTIONS[:1], cards)
+    assert sizes == [len(model.inquiry.ids(QUESTIONS[0])) - 1 + 64 * 2]
+
+
+def test_little_is_padded(model: ModelSat, cards: list[CapabilityCard]) -> None:
+    texts = [f"Name a river of length {n}. " * (n % 7 + 1) for n in range(60)]
+    sizes = passes(model)
+    Selector(model, tokens_per_batch=1000).scores(texts, cards)
+    blocks = sum(len(model.capability(card).texts) + 1 for card in cards)
+    needed = sum(len(model.inquiry.ids(text)) - 1 + blocks for text in texts)
+    assert needed <= sum(sizes) < 1.15 * needed
+
+
+def test_a_decoder_that_takes_no_mask_is_refused() -> None:
+    shape = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1}
+    check_decoder(LlamaForCausalLM(LlamaConfig(**shape, num_attention_heads=2)))
+    with pytest.raises(SettingsError, match=r"selector\.order.*BloomForCausalLM"):
+        check_decoder(BloomForCausalLM(BloomConfig(**shape, n_head=2)))
+    eager = LlamaConfig(**shape, num_attention_heads=2, attn_implementation="eager")
+    with pytest.raises(SettingsError, match=r"selector\.order.*LlamaForCausalLM with eager"):
+        check_decoder(LlamaForCausalLM(eager))
+    layers = LlamaConfig(**shape, num_attention_heads=2, layer_types=["chunked_attention"])
+    with pytest.raises(SettingsError, match=r"selector\.order.*chunked_attention"):
+        check_decoder(LlamaForCausalLM(layers))

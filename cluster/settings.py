@@ -6,10 +6,10 @@ A settings object is frozen: jobs pass it on, nobody changes it on the way.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from cluster.errors import SettingsError
 
@@ -48,6 +48,7 @@ class ExamSettings(Section):
 class SelectorSettings(Section):
     """Which networks make up a selector, and which of the method's variants it is."""
 
+    kind: Literal["model-sat"] = "model-sat"
     encoder: str = Field(description="capability encoder: folder, store://models/NAME, or hub id")
     decoder: str = Field(description="causal LM: folder, store://models/NAME, or hub id")
     decoder_layers: int | None = Field(
@@ -86,6 +87,10 @@ class SelectorSettings(Section):
         0, ge=0, description="shuffles of a card's tasks whose scores are averaged; paper: 2"
     )
 
+    def sources(self) -> list[str]:
+        """The models that it is made from."""
+        return [self.encoder, self.decoder]
+
 
 class ItemResponseSettings(Section):
     """The fast selector: what of a sentence encoder it reads, and how closely it fits outcomes."""
@@ -104,6 +109,24 @@ class ItemResponseSettings(Section):
     )
     ridge: float = Field(12.0, gt=0, description="the more, the less single outcomes count")
     dimensions: int = Field(6, ge=1, description="K: kinds of strength that are told apart")
+
+    def sources(self) -> list[str]:
+        """The models that it is made from."""
+        return [self.encoder]
+
+
+def _kind(selector: Any) -> Any:
+    """The kind of a selector's settings; the one that is not named is MODEL-SAT."""
+    if isinstance(selector, dict):
+        return selector.get("kind", "model-sat")
+    return getattr(selector, "kind", None)
+
+
+AnySelectorSettings = Annotated[
+    Annotated[SelectorSettings, Tag("model-sat")]
+    | Annotated[ItemResponseSettings, Tag("item-response")],
+    Discriminator(_kind),
+]
 
 
 class StageSettings(Section):
@@ -205,7 +228,7 @@ class Settings(Section):
     zoo: str = Field(description="path of a zoo file")
     selector_name: str = Field("selector", min_length=1, description="folder under selectors/")
     exam: ExamSettings = ExamSettings()
-    selector: SelectorSettings
+    selector: AnySelectorSettings
     tuning: TuningSettings = TuningSettings()
     router: RouterSettings = RouterSettings()
     routing: RoutingSettings = RoutingSettings()

@@ -28,8 +28,8 @@ class LayerPool:
     ) -> None:
         """Args:
             encoder: its first module must be a transformer.
-            layers: which hidden states; 0 is what goes into the first layer.
-            max_tokens: longer texts keep their head and their tail.
+                layers: which hidden states; 0 is what goes into the first layer.
+                max_tokens: longer texts keep their head and their tail.
 
         Raises:
             SettingsError: the encoder has no such layer.

@@ -11,7 +11,7 @@ Shapes: N instructions, M candidates, S shuffles of a card, B rows.
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,19 @@ class Scorer(Protocol):
         ...
 
 
+def load_scorer(folder: str | Path, device: str = "cpu") -> Scorer:
+    """The selector that ``checkpoint.save`` wrote, of either kind.
+
+    Raises:
+        StoreError: the folder is not whole, or of another format.
+    """
+    model = checkpoint.load(folder)
+    if isinstance(model, ModelSat):
+        return Selector(model.to(device))
+    model.encoder.to(device)
+    return model
+
+
 class Selector:
     """A tuned MODEL-SAT network behind ``Scorer``."""
 
@@ -52,11 +65,6 @@ class Selector:
         self._tokens_per_batch = tokens_per_batch
         self._perturbations = model.settings.perturbations
         self._capabilities: dict[str, list[CardTokens]] = {}  # of a card's tasks and notes
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str = "cpu") -> Self:
-        """The selector that ``checkpoint.save`` wrote. Raises StoreError if it is not whole."""
-        return cls(checkpoint.load(folder).to(device))
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]

@@ -53,7 +53,12 @@ def score(model: ModelSat, candidates: int, packed: bool = True) -> torch.Tensor
 
 
 def peak_memory(candidates: int) -> int:
-    """Peak memory, as the system counts it, of a process that scores so many in one pass."""
+    """Peak memory, as the system counts it, of a new process that scores so many in one pass."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+        return fresh.submit(_peak_memory_here, candidates).result()
+
+
+def _peak_memory_here(candidates: int) -> int:
     score(network("instruction-first"), candidates)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -66,8 +71,7 @@ def measure() -> list[tuple[str, float, float | None, str]]:
     rounds = [[timeit(case, number=1) for case in packed + alone] for _ in range(1 + REPETITIONS)]
     one, eight, many, paper_one, paper_eight = map(median, zip(*rounds[1:], strict=True))
     apart = (score(ours, 64) - score(ours, 64, packed=False)).abs().max().item()
-    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
-        memory_one, memory_many = fresh.map(peak_memory, [1, 64])
+    memory_one, memory_many = peak_memory(1), peak_memory(64)
     return [
         ("packed scoring: time of 8 candidates to 1", eight / one, 1.3, "ratio"),
         ("packed scoring: time of 64 candidates to 1", many / one, 2.5, "ratio"),

@@ -1,15 +1,14 @@
-"""Scores of many instructions for many candidates: the interface that routers see.
+"""Scores of many instructions for many candidates, by a tuned network.
 
-Owns ``Scorer``, behind which every way of choosing stands, and ``Selector``, the one that carries
-a tuned network: which rows share a batch, and what is remembered between calls. What a row's score
-is, is said in ``network``.
+Owns ``Selector``, the ``Scorer`` that carries the network: which rows share a batch, and what is
+remembered between calls. What a row's score is, is said in ``network``.
 
 Shapes: N instructions, M candidates, C capability tokens, D width of the decoder.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -18,16 +17,6 @@ from numpy.typing import NDArray
 from actors.examiner.card import CapabilityCard
 from actors.selector import checkpoint
 from actors.selector.network import ModelSat
-
-
-class Scorer(Protocol):
-    """Says how well each candidate may do each instruction."""
-
-    def scores(
-        self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
-    ) -> NDArray[np.float32]:
-        """Pr('Yes') of each instruction and candidate, ``[N, M]`` in [0, 1]."""
-        ...
 
 
 class _Row(NamedTuple):

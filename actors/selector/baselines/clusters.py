@@ -12,15 +12,24 @@ from actors.selector.baselines.seen import (
     on_embeddings,
 )
 
+NEAREST = 3
+
 
 @baseline("clusters-16", 16)
 @baseline("clusters-64", 64)
 def clusters(context: Context, count: int) -> Seen:
-    """Scores a candidate with its mean in the instruction's cluster of k-means."""
+    """Scores a candidate with its mean in the clusters of k-means nearest to the instruction."""
 
     def learn(features_NE: Floats, scores_NM: Floats) -> PredictFeatures:
-        kmeans = KMeans(min(count, len(features_NE)), n_init=4, random_state=context.seed)
+        distinct = len(np.unique(features_NE, axis=0))
+        kmeans = KMeans(min(count, distinct), n_init=4, random_state=context.seed)
         means_of = group_means(kmeans.fit_predict(features_NE).tolist(), scores_NM)
-        return lambda features: np.array([means_of[label] for label in kmeans.predict(features)])
+        means_CM = np.array([means_of[label] for label in range(kmeans.n_clusters)])
+
+        def predict(features_NE: Floats) -> Floats:
+            nearest_NK = np.argsort(kmeans.transform(features_NE), axis=1)[:, :NEAREST]
+            return np.asarray(means_CM[nearest_NK].mean(axis=1))
+
+        return predict
 
     return on_embeddings(context.embed, learn)

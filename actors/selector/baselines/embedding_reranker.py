@@ -18,7 +18,7 @@ from actors.selector.baselines.written import Pair, Written, source
 @baseline("gte", "gte", "thenlper/gte-large")
 def embedding_reranker(context: Context, name: str, usual: str | None) -> Written:
     """Scores with the cosine of the two embeddings, moved from [-1, 1] to [0, 1]."""
-    embed = SentenceEmbedder(source(context, name, usual))
+    embed = SentenceEmbedder(source(context, name, usual), context.device)
 
     def rate(pairs: list[Pair]) -> NDArray[np.floating]:
         instructions, answers = zip(*pairs, strict=True)

@@ -32,6 +32,7 @@ class Context:
     embed: Embed  # sentence embeddings [N, E] of N texts
     asked: OutcomeMatrix
     seed: int = 0
+    device: str = "cpu"  # where models are run that a baseline loads
     # What a candidate wrote, by (model_id, instruction): for re-rankers.
     outputs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     # Folder or hub id of the model that a baseline (by name) shall load instead of its usual one.

@@ -24,7 +24,7 @@ def reranker(
     encoder = CrossEncoder(
         source(context, name, usual),
         num_labels=1,
-        device="cpu",
+        device=context.device,
         trust_remote_code=False,
         model_kwargs=SAFE,
     )

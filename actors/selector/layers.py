@@ -36,6 +36,7 @@ class LayerPool:
         """
         self.encoder = encoder
         self.layers = list(layers)
+        self.max_tokens = max_tokens
         self._transformer = encoder[0].auto_model.eval()
         self._limit = min(max_tokens, encoder.max_seq_length or max_tokens)
         there = self._transformer.config.num_hidden_layers
@@ -85,3 +86,19 @@ class LayerPool:
         ]
         pooled_BLE: NDArray[np.float32] = torch.stack(pooled_LBE, 1).float().cpu().numpy()
         return pooled_BLE
+
+
+class Remembering(LayerPool):
+    """Layers that are pooled once for each text, for measurements that come back to the same."""
+
+    def __init__(self, pool: LayerPool) -> None:
+        """As ``pool``; what it says is kept in memory."""
+        super().__init__(pool.encoder, pool.layers, pool.max_tokens)
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As ``LayerPool``."""
+        new = sorted(set(texts) - self._known.keys())
+        self._known.update(zip(new, super().__call__(new), strict=True))
+        known = [self._known[text] for text in texts]
+        return np.array(known, np.float32).reshape(len(texts), len(self.layers), self.width)

@@ -25,7 +25,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from actors.examiner.card import CapabilityCard
 from actors.selector.capability import Capability, Encoded
 from actors.selector.network import ModelSat
-from actors.selector.scoring import Scorer
+from actors.selector.scorer import Scorer
 from actors.tuner.calibration import calibration_error
 from actors.tuner.groups import Group, Row
 from actors.tuner.loss import loss_of

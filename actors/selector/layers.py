@@ -63,13 +63,9 @@ class LayerPool:
         return pooled_NLE
 
     def _ids(self, text: str) -> list[int]:
-        tokenizer = self.encoder.tokenizer
-        special = tokenizer.num_special_tokens_to_add()
-        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        whole: list[int] = tokenizer.build_inputs_with_special_tokens(
-            shortened(ids, self._limit - special)
-        )
-        return whole
+        # Special tokens stand at both ends, so that shortening keeps them.
+        ids: list[int] = self.encoder.tokenizer(text, verbose=False)["input_ids"]
+        return shortened(ids, self._limit)
 
     def _pool(self, ids_B: list[list[int]]) -> NDArray[np.float32]:
         padded = self.encoder.tokenizer.pad({"input_ids": ids_B}, return_tensors="pt")

@@ -20,12 +20,12 @@ Shapes: N instructions, M candidates, K dimensions of ability, R landmarks, F fe
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from sklearn.metrics.pairwise import rbf_kernel
 
 from actors.examiner.card import CapabilityCard
 from actors.selector.layers import LayerPool
@@ -58,6 +58,12 @@ class ItemParameters:
     prior_covariance: Floats  # [K, K] of strengths
     task_variance: Floats  # [1] of a task's accuracy around what abilities explain
     known: Floats  # [M, 1+K] abilities of the candidates that were tuned on
+
+    @cached_property
+    def lengths(self) -> Floats:
+        """Squared lengths of the landmarks, ``[R]``."""
+        found: Floats = (self.landmarks**2).sum(1)
+        return found
 
 
 class ItemResponse:
@@ -151,7 +157,11 @@ class ItemResponse:
 def demands(pooled_NLE: Floats, parameters: ItemParameters) -> NDArray[np.float64]:
     """a(x) ``[N, K]`` from the pooled layers of instructions."""
     features_NF = standardised(pooled_NLE, parameters.mean, parameters.scale)
-    kernel_NR = rbf_kernel(features_NF, parameters.landmarks, float(parameters.gamma[0]))
+    # As scikit-learn's rbf_kernel, but in float32: several times faster for one instruction.
+    lengths_N1 = (features_NF**2).sum(1, keepdims=True)
+    products_NR = features_NF @ parameters.landmarks.T
+    distances_NR = np.maximum(lengths_N1 + parameters.lengths - 2 * products_NR, 0)
+    kernel_NR = np.exp(-parameters.gamma * distances_NR)
     found: NDArray[np.float64] = kernel_NR @ parameters.weights - parameters.offset
     return found
 

@@ -276,7 +276,7 @@ def validated(model: type[Model], values: dict[str, Any], source: str) -> Model:
         first, *rest = sorted(
             error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden"
         )
-        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        key = ".".join(_walked(model, first["loc"])[1]) or "(whole file)"
         message = f"{source}: key '{key}': {_rule(model, first)}"
         if rest:
             message += f" (and {len(rest)} more)"
@@ -294,15 +294,29 @@ def _rule(model: type[BaseModel], error: Any) -> str:
 
 
 def _allowed(model: type[BaseModel], parents: Sequence[str | int]) -> list[str]:
-    """The keys that may stand at ``parents``, walked through nested models, lists and unions."""
-    models = [model]
-    for name in parents:
-        fields = [found.model_fields for found in models]
-        if tagged := [found for found in models if name in _tags(found)]:
-            models = tagged  # pydantic puts the tag of a union's member into the path
-        elif named := [field[name] for field in fields if name in field]:
-            models = [part for field in named for part in _models_in(field.annotation)]
+    """The keys that may stand at ``parents``."""
+    models, _ = _walked(model, parents)
     return [key for found in models for key in found.model_fields]
+
+
+def _walked(
+    model: type[BaseModel], place: Sequence[str | int]
+) -> tuple[list[type[BaseModel]], list[str]]:
+    """Which models may stand at a place in pydantic's errors, and the keys that lead there.
+
+    Goes through nested models, lists and unions; the tag of a union's member, which pydantic puts
+    into the path, is no key.
+    """
+    models, keys = [model], []
+    for name in place:
+        if tagged := [found for found in models if name in _tags(found)]:
+            models = tagged
+            continue
+        keys.append(str(name))
+        fields = [found.model_fields for found in models]
+        if named := [field[name] for field in fields if name in field]:
+            models = [part for field in named for part in _models_in(field.annotation)]
+    return models, keys
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:

@@ -10,7 +10,13 @@ from actors.selector import checkpoint
 from actors.selector.scoring import load_scorer
 from actors.tuner.loop import run_name, tune
 from cluster.errors import TableError
-from cluster.settings import SelectorSettings, Settings, StageSettings, TuningSettings
+from cluster.settings import (
+    ItemResponseSettings,
+    SelectorSettings,
+    Settings,
+    StageSettings,
+    TuningSettings,
+)
 from cluster.store import Store
 
 
@@ -82,3 +88,19 @@ def test_two_workers_tune_a_selector_into_the_store(
     assert list(run.glob("tensorboard/*/events*"))
     assert pq.read_table(run / "data" / "outcomes.parquet").equals(world.outcomes)
     assert json.loads((run / "data" / "cards.json").read_text())[0]["model_id"] == "m0"
+
+
+@pytest.mark.slow
+def test_a_fast_selector_is_tuned_into_the_store(
+    settings: Settings, world: Any, ray_cluster: None
+) -> None:
+    assert isinstance(settings.selector, SelectorSettings)
+    fast = ItemResponseSettings(encoder=settings.selector.encoder, layers=[1, 2])
+    store = Store(settings.store)
+    settings = settings.model_copy(update={"selector": fast})
+    said = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)
+    folder = store.local_folder("selectors/toy")
+    assert checkpoint.about(folder)["kind"] == "item-response"
+    assert checkpoint.about(folder)["tuned_on"] == said
+    assert said["tuned"].keys() >= {"auc", "ece", "outcomes"}
+    assert load_scorer(folder).scores(["Why?", "Who?"], world.cards).shape == (2, 3)

@@ -61,14 +61,17 @@ def simulated(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("order", ["card-first", "instruction-first"])
 def test_a_tuned_selector_beats_an_untuned_one_on_held_out_questions(
-    tiny_sources: Callable[..., SelectorSettings], tmp_path: Path
+    tiny_sources: Callable[..., SelectorSettings], tmp_path: Path, order: str
 ) -> None:
     questions = bank_questions()
     questions = questions.filter(pc.is_in(questions["category"], pa.array(TASKS)))
     cards, outcomes = simulated(8, questions, random.Random(0))
     words = [card.text for card in cards] + questions["prompt"].to_pylist()
-    model = create(tiny_sources(words, window=30), Store(str(tmp_path / "store")), seed=0)
+    model = create(
+        tiny_sources(words, window=30, order=order), Store(str(tmp_path / "store")), seed=0
+    )
     samples = read_samples(outcomes, questions, cards, TUNING.held_out)
 
     untuned = figures(predict(Selector(model), samples.held_out))

@@ -8,7 +8,7 @@ Shapes: N instructions, M candidates, S shuffles of a card, B rows.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -34,7 +34,8 @@ def load_scorer(folder: str | Path, device: str = "cpu") -> Scorer:
     """
     model = checkpoint.load(folder)
     if isinstance(model, ModelSat):
-        return Selector(model.to(device))
+        tuned_on = checkpoint.about(folder)["tuned_on"] or {}
+        return Selector(model.to(device), calibration=tuned_on.get("calibration"))
     model.encoder.to(device)
     return model
 
@@ -42,8 +43,20 @@ def load_scorer(folder: str | Path, device: str = "cpu") -> Scorer:
 class Selector:
     """A tuned MODEL-SAT network behind ``Scorer``."""
 
-    def __init__(self, model: ModelSat, tokens_per_batch: int = 4096) -> None:
-        """``tokens_per_batch`` bounds a batch's tokens, padding included.
+    def __init__(
+        self,
+        model: ModelSat,
+        tokens_per_batch: int = 4096,
+        calibration: Mapping[str, float] | None = None,
+    ) -> None:
+        """How a network scores.
+
+        Args:
+            model: the network.
+            tokens_per_batch: bounds a batch's tokens, padding included.
+            calibration: ``slope`` and ``bias`` that turn log-odds into those of frequencies. One
+                with a slope that is not positive is noise, and left aside: it would turn choices
+                round.
 
         Raises:
             SettingsError: the order is instruction-first, and the decoder cannot take it.
@@ -53,17 +66,21 @@ class Selector:
             check_decoder(model.decoder)
         self._model = model
         self._tokens_per_batch = tokens_per_batch
+        sound = calibration is not None and calibration["slope"] > 0
+        self._slope = calibration["slope"] if calibration and sound else 1.0
+        self._bias = calibration["bias"] if calibration and sound else 0.0
         self._perturbations = model.settings.perturbations
         self._capabilities: dict[str, list[CardTokens]] = {}  # of a card's tasks and notes
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
     ) -> NDArray[np.float32]:
-        """Pr('Yes') of each instruction and candidate, ``[N, M]`` in [0, 1].
+        """Pr('Yes') of each instruction and candidate, ``[N, M]`` in [0, 1], calibrated if asked.
 
         A candidate's scores do not depend on the place it has among ``cards``.
         """
-        return torch.sigmoid(self.log_odds(instructions, cards)).numpy()
+        log_odds_NM = self.log_odds(instructions, cards)
+        return torch.sigmoid(self._slope * log_odds_NM + self._bias).numpy()
 
     @torch.inference_mode()
     def log_odds(self, instructions: Sequence[str], cards: Sequence[CapabilityCard]) -> Tensor:

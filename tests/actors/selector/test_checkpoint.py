@@ -155,3 +155,15 @@ def test_weights_that_the_settings_ask_for_must_be_there(folder: Path) -> None:
         (folder / "selector.json").write_text(json.dumps(changed))
         with pytest.raises(StoreError, match=missing):
             checkpoint.load(folder)
+
+
+def test_a_loaded_selector_is_calibrated(
+    model: ModelSat, tmp_path: Path, make_card: Callable[..., CapabilityCard]
+) -> None:
+    cards = [make_card("a", [0.1] * 50), make_card("b", [0.9] * 50)]
+    raw_NM = Selector(model).log_odds(QUESTIONS, cards).numpy()
+    for slope, expected_NM in ((2.0, 2 * raw_NM - 1), (-2.0, raw_NM)):  # noise is left aside
+        folder = tmp_path / f"slope{slope}"
+        checkpoint.save(model, folder, {"calibration": {"slope": slope, "bias": -1.0}})
+        found_NM = load_scorer(folder).scores(QUESTIONS, cards)
+        np.testing.assert_allclose(found_NM, 1 / (1 + np.exp(-expected_NM)), atol=1e-6)

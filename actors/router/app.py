@@ -9,9 +9,9 @@ from typing import Any
 
 from ray import serve
 
-# Ray's own example of an ingress with routes of its own needs these two as well.
+# Ray publishes how to give an ingress more routes, but not these, which that takes.
 from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
-from ray.llm._internal.serve.core.ingress.ingress import DEFAULT_ENDPOINTS
+from ray.llm._internal.serve.core.ingress.ingress import DEFAULT_ENDPOINTS, init
 from ray.serve import Application
 from ray.serve.llm import LLMConfig, build_llm_deployment
 from ray.serve.llm.ingress import make_fastapi_ingress
@@ -19,7 +19,7 @@ from ray.serve.llm.ingress import make_fastapi_ingress
 from actors.candidate.online import llm_config
 from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
-from actors.router.ingress import SelectingIngress
+from actors.router.ingress import SelectingIngress, answer_errors_as_openai
 from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
@@ -77,9 +77,11 @@ def build_app(args: RouterArgs) -> Application:
 def _ingress(
     configs: list[LLMConfig], cards: Mapping[str, CapabilityCard], **chooses: Any
 ) -> Application:
-    """As Ray's ``build_openai_app``, with the route ``/v1/select`` and capabilities in cards."""
-    select = {"select": lambda app: app.post("/v1/select")}
-    ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=DEFAULT_ENDPOINTS | select)
+    """As Ray's ``build_openai_app``, with ``/v1/select``, OpenAI's errors, and capabilities."""
+    http = init()
+    answer_errors_as_openai(http)
+    routes = DEFAULT_ENDPOINTS | {"select": lambda app: app.post("/v1/select")}
+    ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
     return serve.deployment(ingress, **SelectingIngress.get_deployment_options(configs)).bind(
         llm_deployments={config.model_id: build_llm_deployment(config) for config in configs},
         model_cards={

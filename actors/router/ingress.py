@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
-from fastapi import HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field, model_validator
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
+from starlette.exceptions import HTTPException as HTTPError
 
 from actors.router.rules import Choice, Rules, Wish
 from actors.selector.instruction import instruction_text
@@ -104,11 +106,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
     async def select(self, body: SelectRequest) -> Response:
         """Scores and choice for every instruction, in their order; nothing is generated."""
-        try:
-            texts = [instruction_of(given) for given in body.all()]
-            choices = await self._choices(texts, body.model_sat)
-        except HTTPException as error:
-            return openai_error(error.status_code, error.detail)
+        texts = [instruction_of(given) for given in body.all()]
+        choices = await self._choices(texts, body.model_sat)
         return JSONResponse({"object": "list", "data": [asdict(choice) for choice in choices]})
 
     async def _process_llm_request(
@@ -119,13 +118,10 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
     ) -> Response:
         choice = None
         wish = taken_wish(body)
-        try:
-            if body.model == self._auto_name:
-                (choice,) = await self._choices([requested_text(body)], checked_wish(wish))
-                body.model = choice.candidate
-            response: Response = await super()._process_llm_request(body, call_method, raw_request)
-        except HTTPException as error:  # FastAPI would answer it in a form of its own
-            return openai_error(error.status_code, error.detail)
+        if body.model == self._auto_name:
+            (choice,) = await self._choices([requested_text(body)], checked_wish(wish))
+            body.model = choice.candidate
+        response: Response = await super()._process_llm_request(body, call_method, raw_request)
         return with_choice(response, choice) if choice else response
 
     async def _choices(self, texts: Sequence[str], wish: Wish) -> list[Choice]:
@@ -135,9 +131,25 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         return [rules.choice(of) for of in scores]
 
 
-def openai_error(status: int, message: str) -> JSONResponse:
-    """An error as OpenAI's clients read it."""
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": status}
+def answer_errors_as_openai(http: FastAPI) -> None:
+    """Has ``http`` answer what FastAPI and Ray refuse in the form that OpenAI's clients read."""
+    http.add_exception_handler(RequestValidationError, _invalid)
+    http.add_exception_handler(HTTPError, _refused)
+
+
+# Ray's own handler sends back what it found, and fails where that is no JSON, such as NaN.
+async def _invalid(request: Request, error: Any) -> JSONResponse:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return _openai_error(400, f"{place}: {first['msg']}", place)
+
+
+async def _refused(request: Request, error: Any) -> JSONResponse:
+    return _openai_error(error.status_code, error.detail)
+
+
+def _openai_error(status: int, message: str, param: str | None = None) -> JSONResponse:
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": status}
     return JSONResponse({"error": error}, status)
 
 
@@ -176,7 +188,12 @@ def instruction_of(prompt_or_chat: str | Chat) -> str:
     """The text a candidate is chosen by. Raises HTTPException 400 where there is none."""
     if isinstance(prompt_or_chat, str):
         prompt_or_chat = [{"role": "user", "content": prompt_or_chat.strip()}]
-    return instruction_text(prompt_or_chat)
+    text = instruction_text(prompt_or_chat)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # JSON can hold half a character; tokenizers fail on it
+        raise UserError(f"an instruction must be Unicode text: {error.reason}") from error
+    return text
 
 
 def choice_headers(choice: Choice) -> dict[str, str]:

@@ -129,7 +129,11 @@ def test_select_chooses_as_auto_does_and_generates_nothing(client: Any, served: 
         b"[]",
         b"{}",
         b'{"prompt": ""}',
+        b"\xff",
         b'{"prompt": 3}',
+        b'{"prompt": NaN}',
+        b'{"prompt": "\\ud800"}',
+        b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
         b'{"instructions": []}',
         b'{"instructions": ["x", {}]}',
         b'{"messages": [{"role": "user", "content": [{"type": "text"}]}]}',
@@ -142,7 +146,7 @@ def test_a_bad_selection_gets_an_openai_error(served: str, body: bytes) -> None:
         f"{served}/select", content=body, headers={"content-type": "application/json"}
     )
     assert answer.status_code == 400, answer.text
-    assert {"message", "type", "code"} <= set(answer.json()["error"])
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
 def test_models_are_auto_and_all_candidates(client: Any) -> None:
@@ -159,6 +163,7 @@ def test_models_are_auto_and_all_candidates(client: Any) -> None:
     [
         (b"{", 400),
         (b"[]", 400),
+        (b"\xff", 400),
         (b'{"model": "auto"}', 400),
         (b'{"model": "auto", "messages": []}', 400),
         (b'{"model": "auto", "messages": "hello"}', 400),
@@ -166,6 +171,7 @@ def test_models_are_auto_and_all_candidates(client: Any) -> None:
         (b'{"model": "nobody", "messages": [{"role": "user", "content": "x"}]}', 404),
         (b'{"messages": [{"role": "user", "content": "x"}]}', 400),
         (b'{"model": "auto", "messages": [{"role": "user", "content": "x"}], "n": "many"}', 400),
+        (b'{"model": "auto", "messages": [{"role": "user", "content": "x"}], "n": NaN}', 400),
     ],
 )
 def test_a_bad_request_gets_an_openai_error(served: str, body: bytes, status: int) -> None:

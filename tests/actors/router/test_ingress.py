@@ -101,7 +101,16 @@ def test_a_selection_is_asked_in_one_form(body: dict[str, Any]) -> None:
         SelectRequest.model_validate(body)
 
 
-@pytest.mark.parametrize("given", [" ", [], [{}], [{"role": "user", "content": [{"type": 1}]}]])
+@pytest.mark.parametrize(
+    "given",
+    [
+        " ",
+        [],
+        [{}],
+        [{"role": "user", "content": [{"type": "text"}]}],
+        [{"role": "user", "content": "\ud800"}],
+    ],
+)
 def test_an_instruction_without_text_is_the_callers_mistake(given: Any) -> None:
     with pytest.raises(HTTPException) as caught:
         instruction_of(given)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from cluster.errors import SettingsError
 
@@ -48,6 +48,7 @@ class ExamSettings(Section):
 class SelectorSettings(Section):
     """Which networks make up a selector, and which of the method's variants it is."""
 
+    kind: Literal["model-sat"] = "model-sat"
     encoder: str = Field(description="capability encoder: folder, store://models/NAME, or hub id")
     decoder: str = Field(description="causal LM: folder, store://models/NAME, or hub id")
     decoder_layers: int | None = Field(
@@ -86,6 +87,10 @@ class SelectorSettings(Section):
         0, ge=0, description="shuffles of a card's tasks whose scores are averaged; paper: 2"
     )
 
+    def sources(self) -> list[str]:
+        """The models that it is made from."""
+        return [self.encoder, self.decoder]
+
 
 class ItemResponseSettings(Section):
     """The fast selector: what of a sentence encoder it reads, and how closely it fits outcomes."""
@@ -104,6 +109,24 @@ class ItemResponseSettings(Section):
     )
     ridge: float = Field(12.0, gt=0, description="the more, the less single outcomes count")
     dimensions: int = Field(6, ge=1, description="K: kinds of strength that are told apart")
+
+    def sources(self) -> list[str]:
+        """The models that it is made from."""
+        return [self.encoder]
+
+
+def _kind(selector: Any) -> Any:
+    """The kind of a selector's settings; the one that is not named is MODEL-SAT."""
+    if isinstance(selector, dict):
+        return selector.get("kind", "model-sat")
+    return getattr(selector, "kind", None)
+
+
+AnySelectorSettings = Annotated[
+    Annotated[SelectorSettings, Tag("model-sat")]
+    | Annotated[ItemResponseSettings, Tag("item-response")],
+    Discriminator(_kind),
+]
 
 
 class StageSettings(Section):
@@ -249,7 +272,7 @@ class Settings(Section):
     zoo: str = Field(description="path of a zoo file")
     selector_name: str = Field("selector", min_length=1, description="folder under selectors/")
     exam: ExamSettings = ExamSettings()
-    selector: SelectorSettings
+    selector: AnySelectorSettings
     tuning: TuningSettings = TuningSettings()
     router: RouterSettings = RouterSettings()
     routing: RoutingSettings = RoutingSettings()
@@ -297,7 +320,7 @@ def validated(model: type[Model], values: dict[str, Any], source: str) -> Model:
         first, *rest = sorted(
             error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden"
         )
-        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        key = ".".join(_walked(model, first["loc"])[1]) or "(whole file)"
         message = f"{source}: key '{key}': {_rule(model, first)}"
         if rest:
             message += f" (and {len(rest)} more)"
@@ -315,15 +338,29 @@ def _rule(model: type[BaseModel], error: Any) -> str:
 
 
 def _allowed(model: type[BaseModel], parents: Sequence[str | int]) -> list[str]:
-    """The keys that may stand at ``parents``, walked through nested models, lists and unions."""
-    models = [model]
-    for name in parents:
-        fields = [found.model_fields for found in models]
-        if tagged := [found for found in models if name in _tags(found)]:
-            models = tagged  # pydantic puts the tag of a union's member into the path
-        elif named := [field[name] for field in fields if name in field]:
-            models = [part for field in named for part in _models_in(field.annotation)]
+    """The keys that may stand at ``parents``."""
+    models, _ = _walked(model, parents)
     return [key for found in models for key in found.model_fields]
+
+
+def _walked(
+    model: type[BaseModel], place: Sequence[str | int]
+) -> tuple[list[type[BaseModel]], list[str]]:
+    """Which models may stand at a place in pydantic's errors, and the keys that lead there.
+
+    Goes through nested models, lists and unions; the tag of a union's member, which pydantic puts
+    into the path, is no key.
+    """
+    models, keys = [model], []
+    for name in place:
+        if tagged := [found for found in models if name in _tags(found)]:
+            models = tagged
+            continue
+        keys.append(str(name))
+        fields = [found.model_fields for found in models]
+        if named := [field[name] for field in fields if name in field]:
+            models = [part for field in named for part in _models_in(field.annotation)]
+    return models, keys
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:

@@ -5,12 +5,10 @@ decoder has SmolLM2-135M's shape and random weights, so that no model need be th
 medians of repetitions that take turns, and count only as ratios within one run.
 """
 
-import json
 import resource
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import median
 from timeit import timeit
 
@@ -25,6 +23,7 @@ from actors.selector.network import ModelSat
 from actors.selector.packed import packed_log_odds
 from actors.selector.scoring import one_by_one_log_odds
 from cluster.settings import SelectorSettings
+from jobs.bench import Figure, write_figures
 
 INSTRUCTION_TOKENS, CAPABILITY_TOKENS, REPETITIONS, BUDGET = 256, 4, 5, 4096
 SMOLLM2 = {"hidden_size": 576, "intermediate_size": 1536, "vocab_size": 49152} | {
@@ -53,38 +52,39 @@ def score(model: ModelSat, candidates: int, packed: bool = True) -> torch.Tensor
 
 
 def peak_memory(candidates: int) -> int:
-    """Peak memory, as the system counts it, of a process that scores so many in one pass."""
+    """Peak memory, as the system counts it, of a new process that scores so many in one pass."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+        return fresh.submit(_peak_memory_here, candidates).result()
+
+
+def _peak_memory_here(candidates: int) -> int:
     score(network("instruction-first"), candidates)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def measure() -> list[tuple[str, float, float | None, str]]:
-    """Name, value, bar (at most; None: for comparison) and unit of each figure."""
+def measure() -> list[Figure]:
+    """Time, memory and agreement; the paper's order beside them."""
     paper, ours = network("card-first"), network("instruction-first")
     packed = [partial(score, ours, candidates) for candidates in (1, 8, 64)]
     alone = [partial(score, paper, candidates, packed=False) for candidates in (1, 8)]
     rounds = [[timeit(case, number=1) for case in packed + alone] for _ in range(1 + REPETITIONS)]
     one, eight, many, paper_one, paper_eight = map(median, zip(*rounds[1:], strict=True))
     apart = (score(ours, 64) - score(ours, 64, packed=False)).abs().max().item()
-    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
-        memory_one, memory_many = fresh.map(peak_memory, [1, 64])
+    memory_one, memory_many = peak_memory(1), peak_memory(64)
     return [
-        ("packed scoring: time of 8 candidates to 1", eight / one, 1.3, "ratio"),
-        ("packed scoring: time of 64 candidates to 1", many / one, 2.5, "ratio"),
-        ("packed scoring: peak memory of 64 candidates to 1", memory_many / memory_one, 2, "ratio"),
-        ("packed scoring: furthest from one by one", apart, 1e-4, "log-odds"),
-        ("paper's order: time of 8 candidates to 1", paper_eight / paper_one, None, "ratio"),
-        ("packed scoring: time of 1 candidate", one, None, "seconds"),
+        Figure("packed scoring: time of 8 candidates to 1", eight / one, "ratio", at_most=1.3),
+        Figure("packed scoring: time of 64 candidates to 1", many / one, "ratio", at_most=2.5),
+        Figure(
+            "packed scoring: peak memory of 64 candidates to 1",
+            memory_many / memory_one,
+            "ratio",
+            at_most=2,
+        ),
+        Figure("packed scoring: furthest from one by one", apart, "log-odds", at_most=1e-4),
+        Figure("paper's order: time of 8 candidates to 1", paper_eight / paper_one, "ratio"),
+        Figure("packed scoring: time of 1 candidate", one, "seconds"),
     ]
 
 
 if __name__ == "__main__":
-    report = Path("build/bench.jsonl")
-    report.parent.mkdir(exist_ok=True)
-    for name, value, bar, unit in measure():
-        said = {"name": name, "value": value, "bar": bar, "unit": unit}
-        said["holds"] = None if bar is None else value <= bar
-        said["command"] = "python -m jobs.bench_selector"
-        with report.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(said) + "\n")
-        print(f"{name}: {value:.3g} {unit}" + (f" (at most {bar:g})" if bar else ""))
+    write_figures(measure(), "python -m jobs.bench_selector")

@@ -13,7 +13,7 @@ def run(settings: Settings) -> None:
     engines = [candidate.engine for candidate in load_zoo(settings.zoo).candidates]
     sources = [engine.source for engine in engines if isinstance(engine, VllmEngine)]
     store = Store(settings.store)
-    for source in dict.fromkeys([*sources, settings.selector.encoder, settings.selector.decoder]):
+    for source in dict.fromkeys([*sources, *settings.selector.sources()]):
         if source.startswith(MODELS):
             name = source.removeprefix(MODELS)
             done = prepare(store, name)

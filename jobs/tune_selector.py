@@ -31,6 +31,8 @@ def run(settings: Settings) -> None:
     with ray_session(settings.ray):
         tuned_on = tune(settings, zoo.name, cards, questions, outcomes, store)
     for name in ("untuned", "tuned"):
+        if name not in tuned_on:  # the fast selector is nothing before it is tuned
+            continue
         figures = ", ".join(f"{key} {value:.3g}" for key, value in tuned_on[name].items())
         print(f"held-out questions, {name}: {figures}")
 

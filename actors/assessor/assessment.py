@@ -24,7 +24,7 @@ from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes, normal_
 from cluster.errors import TableError
 
 if TYPE_CHECKING:
-    from actors.selector.scoring import Scorer
+    from actors.selector.scorer import Scorer
 
 logger = logging.getLogger(__name__)
 

@@ -3,34 +3,22 @@
 Methods are imported where they are made, so that reading a plan stays quick.
 """
 
-import importlib
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from actors.assessor.plan import Plan
-from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix
 
 if TYPE_CHECKING:
-    from actors.selector.scoring import Scorer
+    from actors.selector.scorer import Learner
 
-
-class Learner(Protocol):
-    """Makes a scorer from outcomes."""
-
-    def fit(self, outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> "Scorer":
-        """A scorer tuned on ``outcomes``; ``cards`` are of its candidates, in their order."""
-        ...
+ITEM_RESPONSE, MODEL_SAT = "item-response", "model-sat"
 
 
 class Method(NamedTuple):
     """A way of choosing, untaught."""
 
-    learner: Learner
+    learner: "Learner"
     seen_only: bool = False  # cannot score candidates that it was not tuned on
 
 
@@ -40,45 +28,30 @@ MakeMethod = Callable[[str, OutcomeMatrix, int], Method]
 
 
 def methods(plan: Plan) -> MakeMethod:
-    """The methods as a plan sets them up; all share one sentence encoder.
+    """The methods as a plan sets them up; each encoder reads a text once for all of them.
 
     What it returns raises SettingsError for a name that it does not know.
     """
-    embed = Embedder(plan.encoder, plan.store)
+    from actors.selector.baselines.embedding import SentenceEmbedder
+    from actors.selector.baselines.registry import Context, make_baseline
+    from actors.selector.baselines.seen import Seen
+    from actors.selector.item_response import pool_of
+    from actors.selector.layers import Remembering
+    from actors.tuner.item_response import ItemResponseLearner
+    from actors.tuner.learner import ModelSatLearner
+    from cluster.store import Store, model_source
+
+    store = Store(plan.store)
+    embed = SentenceEmbedder(model_source(plan.encoder, store))
+    item_response = plan.item_response_settings()
+    pool = Remembering(pool_of(item_response, store))
 
     def make(name: str, asked: OutcomeMatrix, seed: int) -> Method:
-        registry = importlib.import_module("actors.selector.baselines.registry")
-        seen = importlib.import_module("actors.selector.baselines.seen")
-        learner = registry.make_baseline(name, registry.Context(embed, asked, seed))
-        return Method(learner, seen_only=isinstance(learner, seen.Seen))
+        if name == ITEM_RESPONSE:
+            return Method(ItemResponseLearner(pool, item_response, seed))
+        if name == MODEL_SAT:
+            return Method(ModelSatLearner(*plan.model_sat_settings(), store, seed))
+        learner = make_baseline(name, Context(embed, asked, seed))
+        return Method(learner, seen_only=isinstance(learner, Seen))
 
     return make
-
-
-class Embedder:
-    """Embeds texts with a frozen sentence encoder and remembers them."""
-
-    def __init__(self, source: str, store: str) -> None:
-        """``source`` is loaded when the first text comes."""
-        self._source, self._store = source, store
-        self._known: dict[str, NDArray[np.float32]] = {}
-
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings of unit length, ``[N, E]``."""
-        if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
-            self._known.update(zip(new, self._encode(new), strict=True))
-        return np.stack([self._known[text] for text in texts])
-
-    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self._encoder.encode(
-            texts, normalize_embeddings=True, show_progress_bar=False
-        )
-        return found
-
-    @cached_property
-    def _encoder(self) -> Any:
-        from sentence_transformers import SentenceTransformer
-
-        from cluster.store import Store, model_source
-
-        return SentenceTransformer(model_source(self._source, Store(self._store)), device="cpu")

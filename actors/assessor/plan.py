@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cluster.settings import Section
+from cluster.errors import SettingsError
+from cluster.settings import ItemResponseSettings, Section, SelectorSettings, TuningSettings
 
 # Measured in every setting without being asked for.
 RANDOM, BEST_SINGLE, ORACLE = REFERENCES = ("random", "best single", "oracle")
@@ -109,6 +110,13 @@ class Coverage(Section):
     reference: str
 
 
+class ModelSatPlan(Section):
+    """How the method ``model-sat`` is made and tuned."""
+
+    selector: SelectorSettings
+    tuning: TuningSettings = TuningSettings()
+
+
 class Plan(Section):
     """All settings of an assessment."""
 
@@ -132,8 +140,22 @@ class Plan(Section):
         "sentence-transformers/all-MiniLM-L6-v2",
         description="sentence encoder of the simple methods: folder, store://models/NAME, hub id",
     )
+    item_response: ItemResponseSettings | None = Field(
+        None, description="method 'item-response'; null: its defaults on ``encoder``"
+    )
+    model_sat: ModelSatPlan | None = Field(None, description="method 'model-sat'")
     store: str = Field("store", description="where store:// points")
     plots: bool = True
+
+    def item_response_settings(self) -> ItemResponseSettings:
+        """Those of the plan, or the defaults."""
+        return self.item_response or ItemResponseSettings(encoder=self.encoder)
+
+    def model_sat_settings(self) -> tuple[SelectorSettings, TuningSettings]:
+        """Those of the plan. Raises SettingsError if it has none."""
+        if self.model_sat is None:
+            raise SettingsError("method 'model-sat' needs the key 'model_sat' of the plan")
+        return self.model_sat.selector, self.model_sat.tuning
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

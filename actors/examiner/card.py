@@ -6,6 +6,7 @@ take it in parts without cutting a line.
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -49,7 +50,7 @@ class CapabilityCard(BaseModel):
         return [result.line() for result in self.tasks] + ([self.notes] if self.notes else [])
 
     @computed_field  # type: ignore[prop-decorator]
-    @property
+    @cached_property
     def text(self) -> str:
         """c^m in natural language."""
         return "\n".join(self.lines())

@@ -138,12 +138,12 @@ class _Score:
         # each would take seconds to import torch, which only this actor needs.
         from actors.selector.checkpoint import tuned_test
         from actors.selector.instruction import instruction_text
-        from actors.selector.scoring import Selector
+        from actors.selector.scoring import load_scorer
 
         store = Store(store_url)
         folder = store.local_folder(f"selectors/{selector_name}")
         self.text = instruction_text
-        self.selector = Selector.from_pretrained(folder, device)
+        self.selector = load_scorer(folder, device)
         self.cards = load_cards(store, tuned_test(folder), rules.candidates)
         self.rules = rules
 

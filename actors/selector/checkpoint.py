@@ -7,6 +7,11 @@
     connector.safetensors    W of eq. 2, and what ``capability`` and ``numeric`` add to it
     head.safetensors         weights of ``head`` and ``anchor``, where the settings ask for them
 
+The fast selector (kind ``item-response``) has an ``encoder/`` and no decoder, and besides
+
+    items.safetensors        what tuning found (``ItemParameters``)
+    names.json               core tasks and digests of cards, in the order of the tensors' rows
+
 A folder is written beside its place and renamed, so it is whole or not there. It holds JSON, text
 and safetensors, never a pickle. Where folders lie in a store is ``cluster.store``'s business; the
 network itself is ``network``'s.
@@ -15,32 +20,41 @@ network itself is ``network``'s.
 import json
 import shutil
 import uuid
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from actors.selector.item_response import ItemParameters, ItemResponse
+from actors.selector.layers import LayerPool
 from actors.selector.network import SAFE, ModelSat
 from cluster.errors import StoreError
-from cluster.settings import SelectorSettings, validated
+from cluster.settings import ItemResponseSettings, SelectorSettings, validated
 
 FORMAT_VERSION = 1
-KIND = "model-sat"
+KINDS = ("model-sat", "item-response")
 _ABOUT = "selector.json"
 _TENSORS = "tensors.json"
+_ITEMS = "items.safetensors"
+_NAMES = "names.json"
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "safetensors")
 
 
-def save(model: ModelSat, folder: str | Path, tuned_on: dict[str, Any] | None = None) -> None:
+def save(
+    model: ModelSat | ItemResponse, folder: str | Path, tuned_on: dict[str, Any] | None = None
+) -> None:
     """Writes a selector, replacing one that lies there.
 
     Args:
-        model: the network.
+        model: a MODEL-SAT network or a fast selector.
         folder: where it shall lie.
         tuned_on: zoo, candidates, ``test`` (the hash of the aptitude test) and figures;
             None if it was never tuned.
@@ -57,15 +71,15 @@ def save(model: ModelSat, folder: str | Path, tuned_on: dict[str, Any] | None = 
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def load(folder: str | Path) -> ModelSat:
-    """The network of a folder, on the CPU.
+def load(folder: str | Path) -> ModelSat | ItemResponse:
+    """The network or the fast selector of a folder, on the CPU.
 
     Raises:
         StoreError: the folder or a file is missing, of another format, or a file holds other
             tensors than it was written with. The message names the file.
     """
     place = Path(folder)
-    settings = validated(SelectorSettings, about(place)["settings"], str(place / _ABOUT))
+    said = about(place)
     for name, tensors in _read_json(place / _TENSORS).items():
         _check_tensors(place / name, tensors)
     encoder = SentenceTransformer(
@@ -75,6 +89,12 @@ def load(folder: str | Path) -> ModelSat:
         local_files_only=True,
         model_kwargs=SAFE,
     )
+    load_kind = _load_model_sat if said["kind"] == ModelSat.kind else _load_item_response
+    return load_kind(place, encoder, said["settings"])
+
+
+def _load_model_sat(place: Path, encoder: SentenceTransformer, said: dict[str, Any]) -> ModelSat:
+    settings = validated(SelectorSettings, said, str(place / _ABOUT))
     offline = {"trust_remote_code": False, "local_files_only": True}
     decoder = AutoModelForCausalLM.from_pretrained(place / "decoder", **offline, **SAFE)
     tokenizer = AutoTokenizer.from_pretrained(place / "decoder", **offline)
@@ -85,15 +105,30 @@ def load(folder: str | Path) -> ModelSat:
     return model
 
 
+def _load_item_response(
+    place: Path, encoder: SentenceTransformer, said: dict[str, Any]
+) -> ItemResponse:
+    settings = validated(ItemResponseSettings, said, str(place / _ABOUT))
+    names = _read_json(place / _NAMES)
+    return ItemResponse(
+        LayerPool(encoder, settings.layers, settings.max_instruction_tokens),
+        settings,
+        ItemParameters(**load_arrays(place / _ITEMS)),
+        names["tasks"],
+        names["known"],
+    )
+
+
 def about(folder: str | Path) -> dict[str, Any]:
     """What ``selector.json`` says. Raises StoreError if it is missing or of another format."""
     file = Path(folder) / _ABOUT
     if not Path(folder).is_dir():
         raise StoreError(f"{folder}: no such selector folder")
     found: dict[str, Any] = _read_json(file)
-    for key, expected in (("format_version", FORMAT_VERSION), ("kind", KIND)):
-        if found.get(key) != expected:
-            raise StoreError(f"{file}: '{key}' must be {expected!r}; found {found.get(key)!r}")
+    for key, allowed in (("format_version", (FORMAT_VERSION,)), ("kind", KINDS)):
+        if found.get(key) not in allowed:
+            expected = " or ".join(map(repr, allowed))
+            raise StoreError(f"{file}: '{key}' must be {expected}; found {found.get(key)!r}")
     return found
 
 
@@ -109,22 +144,30 @@ def tuned_test(folder: str | Path) -> str:
     return str(tuned_on["test"])
 
 
-def _write(model: ModelSat, folder: Path, tuned_on: dict[str, Any] | None) -> None:
+def _write(model: ModelSat | ItemResponse, folder: Path, tuned_on: dict[str, Any] | None) -> None:
     model.encoder.save(str(folder / "encoder"), create_model_card=False)
-    model.decoder.save_pretrained(folder / "decoder")
-    model.inquiry.tokenizer.save_pretrained(folder / "decoder")
-    for file, part in _own_files(model, folder).items():
-        save_file({name: w.contiguous() for name, w in part.state_dict().items()}, file)
+    if isinstance(model, ModelSat):
+        _write_model_sat(model, folder)
+    else:
+        _write_json(folder / _NAMES, {"tasks": model.tasks, "known": model.known})
+        save_arrays(asdict(model.parameters), folder / _ITEMS)
     files = sorted(folder.rglob("*.safetensors"))
     _write_json(folder / _TENSORS, {str(file.relative_to(folder)): _shapes(file) for file in files})
     said = {
         "format_version": FORMAT_VERSION,
-        "kind": KIND,
+        "kind": model.kind,
         "settings": model.settings.model_dump(),
         "tuned_on": tuned_on,
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
     _write_json(folder / _ABOUT, said)
+
+
+def _write_model_sat(model: ModelSat, folder: Path) -> None:
+    model.decoder.save_pretrained(folder / "decoder")
+    model.inquiry.tokenizer.save_pretrained(folder / "decoder")
+    for file, part in _own_files(model, folder).items():
+        save_file({name: w.contiguous() for name, w in part.state_dict().items()}, file)
 
 
 def _own_files(model: ModelSat, folder: Path) -> dict[Path, nn.Module]:

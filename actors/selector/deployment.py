@@ -11,7 +11,7 @@ from ray import serve
 
 from actors.examiner.records import load_cards
 from actors.selector.checkpoint import tuned_test
-from actors.selector.scoring import Selector
+from actors.selector.scoring import load_scorer
 from cluster.store import Store
 
 
@@ -34,7 +34,7 @@ class SelectorDeployment:
         """
         store = Store(store_url)
         folder = store.local_folder(f"selectors/{selector_name}")
-        self._selector = Selector.from_pretrained(folder, device)
+        self._selector = load_scorer(folder, device)
         self._cards = load_cards(store, tuned_test(folder), model_ids)
         scores: Any = self.scores  # a method that serve.batch gave setters
         scores.set_max_batch_size(max_batch)

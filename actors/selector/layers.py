@@ -28,14 +28,15 @@ class LayerPool:
     ) -> None:
         """Args:
             encoder: its first module must be a transformer.
-            layers: which hidden states; 0 is what goes into the first layer.
-            max_tokens: longer texts keep their head and their tail.
+                layers: which hidden states; 0 is what goes into the first layer.
+                max_tokens: longer texts keep their head and their tail.
 
         Raises:
             SettingsError: the encoder has no such layer.
         """
         self.encoder = encoder
         self.layers = list(layers)
+        self.max_tokens = max_tokens
         self._transformer = encoder[0].auto_model.eval()
         self._limit = min(max_tokens, encoder.max_seq_length or max_tokens)
         there = self._transformer.config.num_hidden_layers
@@ -62,13 +63,9 @@ class LayerPool:
         return pooled_NLE
 
     def _ids(self, text: str) -> list[int]:
-        tokenizer = self.encoder.tokenizer
-        special = tokenizer.num_special_tokens_to_add()
-        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        whole: list[int] = tokenizer.build_inputs_with_special_tokens(
-            shortened(ids, self._limit - special)
-        )
-        return whole
+        # Special tokens stand at both ends, so that shortening keeps them.
+        ids: list[int] = self.encoder.tokenizer(text, verbose=False)["input_ids"]
+        return shortened(ids, self._limit)
 
     def _pool(self, ids_B: list[list[int]]) -> NDArray[np.float32]:
         padded = self.encoder.tokenizer.pad({"input_ids": ids_B}, return_tensors="pt")
@@ -85,3 +82,19 @@ class LayerPool:
         ]
         pooled_BLE: NDArray[np.float32] = torch.stack(pooled_LBE, 1).float().cpu().numpy()
         return pooled_BLE
+
+
+class Remembering(LayerPool):
+    """Layers that are pooled once for each text, for measurements that come back to the same."""
+
+    def __init__(self, pool: LayerPool) -> None:
+        """As ``pool``; what it says is kept in memory."""
+        super().__init__(pool.encoder, pool.layers, pool.max_tokens)
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As ``LayerPool``."""
+        new = sorted(set(texts) - self._known.keys())
+        self._known.update(zip(new, super().__call__(new), strict=True))
+        known = [self._known[text] for text in texts]
+        return np.array(known, np.float32).reshape(len(texts), len(self.layers), self.width)

@@ -55,6 +55,8 @@ class ModelSat(nn.Module):
     Weights are float32; ``settings.dtype`` is what matrices are multiplied in.
     """
 
+    kind = "model-sat"
+
     def __init__(
         self,
         encoder: SentenceTransformer,

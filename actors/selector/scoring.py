@@ -1,9 +1,8 @@
-"""Scores of many instructions for many candidates: the interface that routers see.
+"""Scores of many instructions for many candidates, by a tuned network.
 
-Owns ``Scorer``, behind which every way of choosing stands, and ``Selector``, the one that carries
-a tuned network: what is scored at all, what is remembered between calls, and which rows share a
-batch where each candidate has rows of its own. What a row's score is, is said in ``network``; how
-candidates share one pass, in ``packed``.
+Owns ``Selector``, the ``Scorer`` that carries the network: what is scored at all, what is
+remembered between calls, and which rows share a batch where each candidate has rows of its own.
+What a row's score is, is said in ``network``; how candidates share one pass, in ``packed``.
 
 Shapes: N instructions, M candidates, S shuffles of a card, B rows.
 """
@@ -11,7 +10,7 @@ Shapes: N instructions, M candidates, S shuffles of a card, B rows.
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -24,16 +23,20 @@ from actors.selector import checkpoint
 from actors.selector.capability import CardTokens
 from actors.selector.network import ModelSat
 from actors.selector.packed import check_decoder, packed_log_odds
+from actors.selector.scorer import Scorer
 
 
-class Scorer(Protocol):
-    """Says how well each candidate may do each instruction."""
+def load_scorer(folder: str | Path, device: str = "cpu") -> Scorer:
+    """The selector that ``checkpoint.save`` wrote, of either kind.
 
-    def scores(
-        self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
-    ) -> NDArray[np.float32]:
-        """Pr('Yes') of each instruction and candidate, ``[N, M]`` in [0, 1]."""
-        ...
+    Raises:
+        StoreError: the folder is not whole, or of another format.
+    """
+    model = checkpoint.load(folder)
+    if isinstance(model, ModelSat):
+        return Selector(model.to(device))
+    model.encoder.to(device)
+    return model
 
 
 class Selector:
@@ -52,11 +55,6 @@ class Selector:
         self._tokens_per_batch = tokens_per_batch
         self._perturbations = model.settings.perturbations
         self._capabilities: dict[str, list[CardTokens]] = {}  # of a card's tasks and notes
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str = "cpu") -> Self:
-        """The selector that ``checkpoint.save`` wrote. Raises StoreError if it is not whole."""
-        return cls(checkpoint.load(folder).to(device))
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]

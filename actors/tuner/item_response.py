@@ -10,7 +10,7 @@
 Shapes: as in ``actors.selector.item_response``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +34,6 @@ from cluster.errors import TableError
 from cluster.settings import ItemResponseSettings
 
 Floats = NDArray[np.floating]
-Pooled = Callable[[Sequence[str]], NDArray[np.float32]]
 
 _PROBED = 1000  # instructions whose distances set the kernel's width
 
@@ -42,16 +41,9 @@ _PROBED = 1000  # instructions whose distances set the kernel's width
 class ItemResponseLearner:
     """A ``Learner`` of fast selectors."""
 
-    def __init__(
-        self,
-        pool: LayerPool,
-        settings: ItemResponseSettings,
-        seed: int = 0,
-        pooled: Pooled | None = None,
-    ) -> None:
-        """``pooled`` may stand in for ``pool`` where texts are encoded already."""
+    def __init__(self, pool: LayerPool, settings: ItemResponseSettings, seed: int = 0) -> None:
+        """``pool`` gives the layers that ``settings`` name; ``seed`` draws landmarks."""
         self._pool, self._settings, self._seed = pool, settings, seed
-        self._pooled = pooled or pool
 
     def fit(self, outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> ItemResponse:
         """As ``Learner``.
@@ -61,11 +53,12 @@ class ItemResponseLearner:
         """
         outcomes = outcomes.of(sorted(outcomes.candidates))  # no order of candidates matters
         cards = _cards_of(outcomes, cards)
-        pooled_NLE = self._pooled(outcomes.texts)
+        pooled_NLE = self._pool(outcomes.texts)
         tasks = sorted({result.task for card in cards for result in card.tasks})
         tasks = [task for task in tasks if task in set(outcomes.tasks)]
         parameters = _fit(pooled_NLE, outcomes, cards, tasks, self._settings, self._seed)
-        return ItemResponse(self._pool, parameters, tasks, [card_digest(card) for card in cards])
+        known = [card_digest(card) for card in cards]
+        return ItemResponse(self._pool, self._settings, parameters, tasks, known)
 
 
 def _cards_of(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[CapabilityCard]:

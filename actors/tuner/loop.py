@@ -20,24 +20,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import ray
 import ray.train
 import ray.train.torch
 import torch
 from torch import nn
 
 from actors.examiner.card import CapabilityCard
+from actors.examiner.outcomes import outcome_matrix, split_position
 from actors.selector import checkpoint
+from actors.selector.item_response import ItemResponse, pool_of
 from actors.selector.network import ModelSat, create
+from actors.selector.scoring import Selector
 from actors.tuner.calibration import fit_calibration
 from actors.tuner.course import Course, Step, Worker
 from actors.tuner.groups import groups_of
+from actors.tuner.item_response import ItemResponseLearner
 from actors.tuner.samples import Record, Samples, read_samples
 from actors.tuner.sharding import copy_weights, shard
 from actors.tuner.steps import Prediction, figures, log_odds_and_marks, predict
 from actors.tuner.tracking import Tracker, check_packages, start_trackers
 from cluster.errors import TableError
-from cluster.settings import Settings, TuningSettings
+from cluster.settings import ItemResponseSettings, SelectorSettings, Settings, TuningSettings
 from cluster.store import Store
 from cluster.tables import OUTCOMES, conform
 
@@ -86,6 +92,8 @@ def tune(
         "settings": settings.model_dump(),
         "tuned_on": tuned_on | {"run": run},
     }
+    if isinstance(settings.selector, ItemResponseSettings):
+        return _tune_item_response(config, tuning)
     trainer = ray.train.torch.TorchTrainer(
         train_loop_per_worker,
         train_loop_config=config,
@@ -99,6 +107,34 @@ def tune(
     )
     result: dict[str, Any] = trainer.fit().return_value
     return result
+
+
+def _tune_item_response(config: dict[str, Any], tuning: TuningSettings) -> dict[str, Any]:
+    """Tunes a fast selector: one task, since all it takes is a pass over the instructions."""
+    task = ray.remote(num_cpus=tuning.cpus_per_worker, num_gpus=int(tuning.use_gpu))(_item_response)
+    tuned_on: dict[str, Any] = ray.get(task.remote(config))
+    return tuned_on
+
+
+def _item_response(config: dict[str, Any]) -> dict[str, Any]:
+    store, settings = Store(config["store"]), Settings.model_validate(config["settings"])
+    assert isinstance(settings.selector, ItemResponseSettings), settings.selector
+    torch.set_num_threads(settings.tuning.cpus_per_worker)
+    data = f"tuning/{config['run']}/data"
+    outcomes = outcome_matrix(
+        store.read_table(f"{data}/questions.parquet"), store.read_table(f"{data}/outcomes.parquet")
+    )
+    positions_N = np.array([split_position(prompt) for prompt in outcomes.prompts])
+    samples = _read_data(store, config["run"], settings)
+    pool = pool_of(settings.selector, store, "cuda" if settings.tuning.use_gpu else "cpu")
+    train = outcomes.questions(np.flatnonzero(positions_N >= settings.tuning.held_out))
+    cards = _cards(store, data)
+    model = ItemResponseLearner(pool, settings.selector, settings.tuning.seed).fit(train, cards)
+    tuned_on: dict[str, Any] = config["tuned_on"] | {
+        "tuned": figures(predict(model, samples.held_out))
+    }
+    _put_selector(model, store, settings.selector_name, tuned_on)
+    return tuned_on
 
 
 def _scaling(tuning: TuningSettings) -> ray.train.ScalingConfig:
@@ -144,6 +180,7 @@ def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _create(settings: Settings, store: Store) -> ModelSat:
+    assert isinstance(settings.selector, SelectorSettings), settings.selector
     model = create(settings.selector, store, settings.tuning.seed)
     return model.to(ray.train.torch.get_device())
 
@@ -219,7 +256,7 @@ def _predictions(model: ModelSat, records: Sequence[Record], worker: Worker) -> 
     """Predictions for all held-out outcomes, of which each worker makes its share."""
     rank, count = worker
     share = [Record(card, right[rank::count], wrong[rank::count]) for card, right, wrong in records]
-    predictions = predict(model, share)
+    predictions = predict(Selector(model), share)
     if count == 1:
         return predictions
     gathered: list[Any] = [None] * count
@@ -227,7 +264,9 @@ def _predictions(model: ModelSat, records: Sequence[Record], worker: Worker) -> 
     return [prediction for part in gathered for prediction in part]
 
 
-def _put_selector(model: ModelSat, store: Store, name: str, tuned_on: dict[str, Any]) -> None:
+def _put_selector(
+    model: ModelSat | ItemResponse, store: Store, name: str, tuned_on: dict[str, Any]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint.save(model, Path(folder) / name, tuned_on)
         store.put_folder(f"selectors/{name}", Path(folder) / name)
@@ -238,10 +277,14 @@ def _read_data(store: Store, run: str, settings: Settings) -> Samples:
     return read_samples(
         store.read_table(f"{data}/outcomes.parquet"),
         store.read_table(f"{data}/questions.parquet"),
-        [CapabilityCard.model_validate(card) for card in store.read_json(f"{data}/cards.json")],
+        _cards(store, data),
         settings.tuning.held_out,
         settings.tuning.refinement,
     )
+
+
+def _cards(store: Store, data: str) -> list[CapabilityCard]:
+    return [CapabilityCard.model_validate(card) for card in store.read_json(f"{data}/cards.json")]
 
 
 def _one_test(cards: Sequence[CapabilityCard]) -> str:

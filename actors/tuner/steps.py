@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -24,13 +25,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from actors.examiner.card import CapabilityCard
 from actors.selector.capability import Capability, Encoded
 from actors.selector.network import ModelSat
-from actors.selector.scoring import Selector
+from actors.selector.scorer import Scorer
 from actors.tuner.calibration import calibration_error
 from actors.tuner.groups import Group, Row
 from actors.tuner.loss import loss_of
 from actors.tuner.samples import Record
 from actors.tuner.sharding import gradients_joined, whole
 
+_NEVER = 1e-7  # a score of 0 or 1 has no log-odds
 MAX_NORM = 1.0  # gradients are clipped to this length
 
 
@@ -132,12 +134,12 @@ class Prediction(NamedTuple):
     right: bool
 
 
-def predict(model: ModelSat, records: Sequence[Record]) -> list[Prediction]:
+def predict(scorer: Scorer, records: Sequence[Record]) -> list[Prediction]:
     """Predictions for every outcome of ``records``."""
-    selector = Selector(model)
     predictions = []
     for card, right, wrong in records:
-        log_odds_N = selector.log_odds([*right, *wrong], [card])[:, 0].tolist()
+        scores_N = scorer.scores([*right, *wrong], [card])[:, 0].astype(np.float64)
+        log_odds_N = logit(scores_N.clip(_NEVER, 1 - _NEVER)).tolist()
         predictions += [
             Prediction(card.model_id, log_odds, index < len(right))
             for index, log_odds in enumerate(log_odds_N)

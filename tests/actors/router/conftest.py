@@ -9,7 +9,7 @@ from actors.examiner.card import CapabilityCard
 from actors.examiner.records import write_card
 from actors.selector.checkpoint import save
 from actors.selector.network import create
-from cluster.settings import Settings
+from cluster.settings import SelectorSettings, Settings
 from cluster.store import Store
 
 PutSelector = Callable[[Settings, Sequence[CapabilityCard]], None]
@@ -21,6 +21,7 @@ def put_selector(tmp_path_factory: pytest.TempPathFactory) -> PutSelector:
 
     def put(settings: Settings, cards: Sequence[CapabilityCard]) -> None:
         store = Store(settings.store)
+        assert isinstance(settings.selector, SelectorSettings)
         folder: Path = tmp_path_factory.mktemp("selector") / "selector"
         save(create(settings.selector, store, seed=0), folder, {"test": cards[0].test})
         store.put_folder(f"selectors/{settings.selector_name}", folder)

@@ -74,7 +74,7 @@ def test_wishes_are_taken_out_of_a_request() -> None:
         ("best-quality", "key 'model_sat': "),
         ({"police": {}}, "key 'model_sat.police': unknown key; allowed: policy, candidates"),
         ({"candidates": []}, "key 'model_sat.candidates': "),
-        ({"policy": {"kind": "value", "weight": math.nan}}, "'model_sat.policy.value.weight'"),
+        ({"policy": {"kind": "value", "weight": math.nan}}, "'model_sat.policy.weight'"),
         ({"policy": {"kind": "cheapest-above"}}, "threshold': is needed, but missing"),
         ({"policy": {"kind": "any"}}, "key 'model_sat.policy': "),
     ],

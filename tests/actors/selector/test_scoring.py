@@ -7,7 +7,8 @@ import torch
 
 from actors.examiner.card import CapabilityCard
 from actors.selector.network import ModelSat, create
-from actors.selector.scoring import Scorer, Selector, perturbed
+from actors.selector.scorer import Scorer
+from actors.selector.scoring import Selector, perturbed
 from cluster.settings import SelectorSettings
 from cluster.store import Store
 

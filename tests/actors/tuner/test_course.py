@@ -146,7 +146,7 @@ class CardReader(nn.Module):
         self.model, self.seen = model, seen
 
     def forward(self, cards: Any, card_of_row: list[int], ids: list[list[int]]) -> torch.Tensor:
-        self.seen.append({"\n".join(card) for card in cards})
+        self.seen.append({"\n".join(card.texts) for card in cards})
         found: torch.Tensor = self.model(cards, card_of_row, ids)
         return found
 

@@ -11,6 +11,7 @@ import pytest
 from actors.examiner.bank import bank_questions
 from actors.examiner.card import CapabilityCard, TaskResult
 from actors.selector.network import create
+from actors.selector.scoring import Selector
 from actors.tuner.course import Course
 from actors.tuner.samples import read_samples
 from actors.tuner.steps import figures, predict
@@ -70,10 +71,10 @@ def test_a_tuned_selector_beats_an_untuned_one_on_held_out_questions(
     model = create(tiny_sources(words, window=30), Store(str(tmp_path / "store")), seed=0)
     samples = read_samples(outcomes, questions, cards, TUNING.held_out)
 
-    untuned = figures(predict(model, samples.held_out))
+    untuned = figures(predict(Selector(model), samples.held_out))
     for _ in Course(model, samples.train, TUNING).steps():
         pass
-    tuned = figures(predict(model, samples.held_out))
+    tuned = figures(predict(Selector(model), samples.held_out))
 
     # What a candidate is good at differs from card to card, so a selector that looked at the
     # question alone would stay at 0.5; knowing all accuracies gives about 0.85.

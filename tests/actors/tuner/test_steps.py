@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from actors.selector.network import ModelSat, create
+from actors.selector.scoring import Selector
 from actors.tuner.groups import Group, Row, draw_groups, groups_of
 from actors.tuner.samples import Record, read_samples
 from actors.tuner.stages import enter_stage, make_optimizer, make_scheduler
@@ -143,6 +144,6 @@ def test_figures_that_nothing_can_be_said_about_are_left_out() -> None:
 def test_evaluation_changes_nothing(model: ModelSat, world: Any) -> None:
     held_out = read_samples(world.outcomes, world.questions, world.cards, 0.3).held_out
     enter_stage(model, 2)
-    first = figures(predict(model, held_out))
-    assert first == figures(predict(model, held_out))
+    first = figures(predict(Selector(model), held_out))
+    assert first == figures(predict(Selector(model), held_out))
     assert all(weight.requires_grad and weight.grad is None for weight in model.parameters())

@@ -1,0 +1,60 @@
+"""Tunes MODEL-SAT on a matrix of outcomes in this process, without a cluster.
+
+For measuring it beside other ways of choosing, and for machines that have no Ray. Clusters tune by
+``loop``; what is learned, and how, is the same ``course``.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from actors.examiner.card import CapabilityCard
+from actors.examiner.outcomes import OutcomeMatrix
+from actors.selector.network import create
+from actors.selector.scoring import Selector
+from actors.tuner.course import Course
+from actors.tuner.loss import RIGHT
+from actors.tuner.samples import Record
+from cluster.settings import SelectorSettings, TuningSettings
+from cluster.store import Store
+
+
+class ModelSatLearner:
+    """A ``Learner`` of MODEL-SAT selectors."""
+
+    def __init__(
+        self,
+        selector: SelectorSettings,
+        tuning: TuningSettings,
+        store: Store,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        """``seed`` takes the place of the settings' own."""
+        self._selector, self._store, self._device = selector, store, device
+        self._tuning = tuning.model_copy(update={"seed": seed})
+
+    def fit(self, outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> Selector:
+        """As ``Learner``; candidates that are always right or always wrong teach nothing.
+
+        Raises:
+            StoreError: a source of the networks is not there.
+            TableError: as ``groups_of``.
+        """
+        model = create(self._selector, self._store, self._tuning.seed).to(self._device)
+        for _ in Course(model, records(outcomes, cards), self._tuning).steps():
+            pass
+        return Selector(model)
+
+
+def records(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[Record]:
+    """What each candidate got right and wrong, sorted by id; those with both."""
+    texts = np.array(outcomes.texts, dtype=object)
+    found = []
+    for card in sorted(cards, key=lambda card: card.model_id):
+        scores_N = outcomes.of([card.model_id]).scores_NM[:, 0]
+        right = texts[scores_N >= RIGHT].tolist()
+        wrong = texts[scores_N < RIGHT].tolist()  # neither holds what was not asked
+        if right and wrong:
+            found.append(Record(card, right, wrong))
+    return found

@@ -1,0 +1,163 @@
+"""The fast selector in a small world: two topics, and candidates who know one better."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from actors.examiner.card import CapabilityCard
+from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes
+from actors.selector import checkpoint
+from actors.selector.item_response import ItemResponse, pool_of
+from actors.selector.scoring import load_scorer
+from actors.tuner.item_response import ItemResponseLearner
+from cluster.errors import StoreError, TableError
+from cluster.settings import ItemResponseSettings, SelectorSettings
+from cluster.store import Store
+
+WORDS = {"sums": "accuracy 7% 12% 40% task", "poems": "model achieves on the of"}
+# How likely a candidate is right in sums and in poems.
+CHANCES = {
+    "all-round": (0.6, 0.6),
+    "poet": (0.3, 0.8),
+    "reckoner": (0.8, 0.3),
+    "weak": (0.2, 0.2),
+    "late-poet": (0.25, 0.85),
+    "late-reckoner": (0.85, 0.25),
+}
+EARLY = ["all-round", "poet", "reckoner", "weak"]
+
+
+def drawn(seed: int, per_task: int, candidates: list[str]) -> OutcomeMatrix:
+    """Questions of both topics, their words shuffled, and answers by the candidates' chances."""
+    rng = np.random.default_rng(seed)
+    tasks = [task for task in WORDS for _ in range(per_task)]
+    texts = [" ".join(rng.permutation((WORDS[task] + " '.").split() * 2)) for task in tasks]
+    chances_NM = np.array(
+        [[CHANCES[name][task == "poems"] for name in candidates] for task in tasks]
+    )
+    return OutcomeMatrix(
+        question_ids=[f"{seed}/{row}" for row in range(len(tasks))],
+        prompts=texts,
+        texts=texts,
+        datasets=["d"] * len(tasks),
+        categories=tasks,
+        tasks=tasks,
+        candidates=candidates,
+        scores_NM=(rng.random(chances_NM.shape) < chances_NM).astype(np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def settings(tiny_sources: Callable[..., SelectorSettings]) -> ItemResponseSettings:
+    return ItemResponseSettings(
+        encoder=tiny_sources([*WORDS.values()]).encoder, layers=[1, 2], landmarks=100, ridge=1.0
+    )
+
+
+def learner(settings: ItemResponseSettings, tmp_path: Path) -> ItemResponseLearner:
+    return ItemResponseLearner(pool_of(settings, Store(str(tmp_path))), settings)
+
+
+def cards(candidates: list[str], seed: int = 5) -> list[CapabilityCard]:
+    return cards_from_outcomes(drawn(seed, 40, candidates), "test")
+
+
+@pytest.fixture(scope="module")
+def fast(settings: ItemResponseSettings, tmp_path_factory: pytest.TempPathFactory) -> ItemResponse:
+    place = tmp_path_factory.mktemp("store")
+    return learner(settings, place).fit(drawn(0, 300, EARLY), cards(EARLY))
+
+
+def test_it_chooses_by_topic_among_candidates_it_was_tuned_on(fast: ItemResponse) -> None:
+    asked = drawn(1, 50, EARLY)
+    scores_NM = fast.scores(asked.texts, cards(EARLY))
+    chosen = np.array(EARLY)[scores_NM.argmax(1)]
+    right = np.where(np.array(asked.tasks) == "sums", "reckoner", "poet")
+    assert (chosen == right).mean() > 0.9
+    chances_NM = np.array([[CHANCES[name][t == "poems"] for name in EARLY] for t in asked.tasks])
+    assert np.abs(scores_NM - chances_NM).mean() < 0.1  # and the level is a probability
+
+
+def test_a_candidate_that_joins_later_needs_its_card_only(fast: ItemResponse) -> None:
+    late = ["late-poet", "late-reckoner", "all-round"]
+    asked = drawn(2, 50, late)
+    scores_NM = fast.scores(asked.texts, cards(late))
+    chosen = np.array(late)[scores_NM.argmax(1)]
+    right = np.where(np.array(asked.tasks) == "sums", "late-reckoner", "late-poet")
+    assert (chosen == right).mean() > 0.9
+
+
+def test_a_card_of_another_test_gives_its_level(fast: ItemResponse) -> None:
+    (card,) = cards(["poet"], seed=6)
+    renamed = [task.model_copy(update={"task": f"other {task.task}"}) for task in card.tasks]
+    other = card.model_copy(update={"tasks": renamed})
+    ability = fast.ability(other)
+    assert ability.level == pytest.approx(card.mean_accuracy())
+    np.testing.assert_allclose(ability.strengths, fast.parameters.prior_mean)
+
+
+def test_the_order_of_candidates_means_nothing(
+    fast: ItemResponse, settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    asked = drawn(1, 10, EARLY).texts
+    turned = EARLY[::-1]
+    again = learner(settings, tmp_path).fit(drawn(0, 300, EARLY).of(turned), cards(EARLY)[::-1])
+    by_name = again.scores(asked, cards(EARLY)[::-1])[:, ::-1]
+    np.testing.assert_allclose(by_name, fast.scores(asked, cards(EARLY)), atol=1e-5)
+
+
+def test_gaps_are_left_out(settings: ItemResponseSettings, tmp_path: Path) -> None:
+    outcomes = drawn(0, 300, EARLY)
+    outcomes.scores_NM[::3, 1] = np.nan
+    gappy = learner(settings, tmp_path).fit(outcomes, cards(EARLY))
+    scores_NM = gappy.scores(drawn(1, 50, EARLY).texts, cards(EARLY))
+    assert np.isfinite(scores_NM).all()
+    assert scores_NM[:50, 1].mean() < 0.5 < scores_NM[50:, 1].mean()
+
+
+@pytest.mark.parametrize(
+    ("candidates", "carded", "gap", "message"),
+    [
+        (["poet"], ["poet"], False, "strengths are told by comparing; found 1 candidate"),
+        (["poet", "weak"], ["poet"], False, "'weak' has no capability card; cards: poet"),
+        (["poet", "weak"], ["poet", "weak"], True, "'weak' was asked no question"),
+    ],
+)
+def test_outcomes_that_cannot_be_learned_from_are_refused(
+    settings: ItemResponseSettings,
+    tmp_path: Path,
+    candidates: list[str],
+    carded: list[str],
+    gap: bool,
+    message: str,
+) -> None:
+    outcomes = drawn(0, 20, candidates)
+    if gap:
+        outcomes.scores_NM[:, -1] = np.nan
+    with pytest.raises(TableError, match=message):
+        learner(settings, tmp_path).fit(outcomes, cards(carded))
+
+
+def test_a_saved_selector_scores_the_same(fast: ItemResponse, tmp_path: Path) -> None:
+    folder = tmp_path / "fast"
+    checkpoint.save(fast, folder, {"test": "test"})
+    asked = drawn(1, 10, EARLY).texts
+    late = cards([*EARLY, "late-poet"])
+    before: NDArray[np.float32] = fast.scores(asked, late)
+    np.testing.assert_array_equal(load_scorer(folder).scores(asked, late), before)
+    assert checkpoint.about(folder)["kind"] == "item-response"
+
+
+def test_a_missing_tensor_is_refused_by_name(fast: ItemResponse, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    folder = tmp_path / "fast"
+    checkpoint.save(fast, folder, {"test": "test"})
+    tensors = load_file(folder / "items.safetensors")
+    del tensors["profiles"]
+    save_file(tensors, folder / "items.safetensors")
+    with pytest.raises(StoreError, match=r"items\.safetensors: tensor 'profiles' is missing"):
+        checkpoint.load(folder)

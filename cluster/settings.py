@@ -194,8 +194,52 @@ class TuningSettings(Section):
     seed: int = 0
 
 
+class BestQualityPolicy(Section):
+    """The highest score, whatever it costs."""
+
+    kind: Literal["best-quality"] = "best-quality"
+
+
+class ValuePolicy(Section):
+    """The highest score minus price x weight."""
+
+    kind: Literal["value"] = "value"
+    weight: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="score given up to save one US dollar per million tokens",
+    )
+
+
+class CheapestAbovePolicy(Section):
+    """The cheapest candidate whose score reaches the threshold; where none does, the best."""
+
+    kind: Literal["cheapest-above"] = "cheapest-above"
+    threshold: float = Field(ge=0, le=1, description="score that is good enough")
+
+
+PolicyKind = Literal["best-quality", "value", "cheapest-above"]
+Policy = Annotated[
+    BestQualityPolicy | ValuePolicy | CheapestAbovePolicy, Field(discriminator="kind")
+]
+
+
 class RouterSettings(Section):
-    """The serving application."""
+    """How the router chooses, and the serving application."""
+
+    policy: Policy = BestQualityPolicy()
+    allow_policies: tuple[PolicyKind, ...] = Field(
+        (), description="policies that a request may ask for in its object model_sat"
+    )
+    candidates: tuple[str, ...] | None = Field(
+        None, min_length=1, description="ids that may be chosen; null: all of the zoo"
+    )
+    output_share: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="share of output in all tokens, by which a candidate's two prices become one",
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)

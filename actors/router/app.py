@@ -3,16 +3,24 @@
 ``import_path: actors.router.app:build_app``; the arguments are those of ``RouterArgs``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from ray import serve
+
+# Ray publishes how to give an ingress more routes, but not these, which that takes.
+from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
+from ray.llm._internal.serve.core.ingress.ingress import DEFAULT_ENDPOINTS, init
 from ray.serve import Application
-from ray.serve.llm import build_openai_app
+from ray.serve.llm import LLMConfig, build_llm_deployment
+from ray.serve.llm.ingress import make_fastapi_ingress
 
 from actors.candidate.online import llm_config
+from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
-from actors.router.ingress import SelectingIngress
+from actors.router.ingress import SelectingIngress, answer_errors_as_openai
+from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
 from cluster.errors import SettingsError
@@ -34,7 +42,8 @@ def build_app(args: RouterArgs) -> Application:
     """The application that answers at /v1.
 
     Raises:
-        SettingsError: the zoo file breaks a rule, or names a candidate like the virtual model.
+        SettingsError: the zoo file breaks a rule or names a candidate like the virtual model, or
+            the router's settings do not fit the zoo.
         StoreError: the selector, a card or a model folder is not in the store.
     """
     zoo = load_zoo(args.zoo)
@@ -44,10 +53,11 @@ def build_app(args: RouterArgs) -> Application:
             f"{args.zoo}: no candidate may be called '{auto_name}': the name lets the selector "
             "choose (key 'router.auto_name')"
         )
-    store = Store(args.store)
+    router, store = args.router, Store(args.store)
+    rules = operator_rules(zoo, router)
     # Replicas load these again; here it is said at once if they are not there.
-    load_cards(store, tuned_test(store.local_folder(f"selectors/{args.selector_name}")), zoo.ids())
-    router = args.router
+    test = tuned_test(store.local_folder(f"selectors/{args.selector_name}"))
+    cards = {card.model_id: card for card in load_cards(store, test, rules.candidates)}
     selector = serve.deployment(
         SelectorDeployment,
         num_replicas=router.selector_replicas,
@@ -56,19 +66,39 @@ def build_app(args: RouterArgs) -> Application:
     ).bind(
         store.url,
         args.selector_name,
-        zoo.ids(),
+        rules.candidates,
         device="cuda" if router.selector_gpus else "cpu",
         max_batch=router.selector_batch,
     )
-    return build_openai_app(
-        {
-            "llm_configs": [llm_config(candidate, store) for candidate in zoo.candidates],
-            "ingress_cls_config": {
-                "ingress_cls": SelectingIngress,
-                "ingress_extra_kwargs": {"selector": selector, "auto_name": auto_name},
-            },
-        }
+    configs = [llm_config(candidate, store) for candidate in zoo.candidates]
+    return _ingress(configs, cards, selector=selector, auto_name=auto_name, rules=rules)
+
+
+def _ingress(
+    configs: list[LLMConfig], cards: Mapping[str, CapabilityCard], **chooses: Any
+) -> Application:
+    """As Ray's ``build_openai_app``, with ``/v1/select``, OpenAI's errors, and capabilities."""
+    http = init()
+    answer_errors_as_openai(http)
+    routes = DEFAULT_ENDPOINTS | {"select": lambda app: app.post("/v1/select")}
+    ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
+    return serve.deployment(ingress, **SelectingIngress.get_deployment_options(configs)).bind(
+        llm_deployments={config.model_id: build_llm_deployment(config) for config in configs},
+        model_cards={
+            config.model_id: to_model_metadata(
+                config.model_id, config, _capability(cards.get(config.model_id))
+            )
+            for config in configs
+        },
+        **chooses,
     )
+
+
+def _capability(card: CapabilityCard | None) -> dict[str, Any]:
+    """What ``/v1/models`` tells of a candidate; nothing of one that ``auto`` may not choose."""
+    if card is None:
+        return {}
+    return {"capability": card.model_dump(mode="json", include={"test", "tasks", "notes"})}
 
 
 @contextmanager

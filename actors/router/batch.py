@@ -11,7 +11,7 @@ one candidate's weights are loaded at a time. A part that is written is not comp
 Instructions, and the answers of one candidate, pass through the driver's memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ from ray.data import ActorPoolStrategy, Dataset
 from actors.candidate.batch import batch_engine
 from actors.candidate.engine import BatchEngine, Sampling
 from actors.examiner.records import load_cards
-from actors.router.policy import best_quality
+from actors.router.rules import Rules, operator_rules
 from cluster.errors import SettingsError
 from cluster.settings import Settings
 from cluster.store import MARKER, Store
@@ -43,7 +43,8 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
     """Answers ``settings.routing.instructions``; returns how many each candidate answered.
 
     Raises:
-        SettingsError: no instructions are named, or the output folder holds another data set.
+        SettingsError: no instructions are named, the router's settings do not fit the zoo, or the
+            output folder holds another data set.
         TableError: the instructions break a rule of their table.
         StoreError: the selector, a card or a model folder is not in the store.
     """
@@ -51,11 +52,11 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
     if routing.instructions is None:
         raise SettingsError("key 'routing.instructions': is needed to route a data set")
     base = f"routed/{routing.output}"
+    rules = operator_rules(zoo, settings.router)
     engines = {
-        candidate.id: batch_engine(candidate, store, routing.batch_size)
-        for candidate in zoo.candidates
+        id: batch_engine(zoo.candidate(id), store, routing.batch_size) for id in rules.candidates
     }
-    scored = _score_once(base, zoo, settings, store)
+    scored = _score_once(base, rules, settings, store)
     counts = {
         model_id: _answer_once(base, model_id, engine, scored, settings, store)
         for model_id, engine in engines.items()
@@ -84,17 +85,19 @@ def _answer_once(
     return int(chosen.num_rows)
 
 
-def _score_once(base: str, zoo: Zoo, settings: Settings, store: Store) -> pa.Table:
+def _score_once(base: str, rules: Rules, settings: Settings, store: Store) -> pa.Table:
     source, gpus = str(settings.routing.instructions), settings.router.selector_gpus
     asked = {
         "instructions": source,
         "selector": settings.selector_name,
-        "candidates": sorted(zoo.ids()),
+        "candidates": sorted(rules.candidates),
+        "policy": rules.policy.model_dump(),
+        "prices": rules.prices,
     }
     if store.exists(f"{base}/asked.json") and store.read_json(f"{base}/asked.json") != asked:
         raise SettingsError(
             f"key 'routing.output': {store.url_of(base)} was routed with other instructions, "
-            "selector or candidates; name another folder"
+            "selector, candidates, policy or prices; name another folder"
         )
     if store.exists(f"{base}/scored.parquet"):
         return store.read_table(f"{base}/scored.parquet")
@@ -105,7 +108,7 @@ def _score_once(base: str, zoo: Zoo, settings: Settings, store: Store) -> pa.Tab
         fn_constructor_args=(
             store.url,
             settings.selector_name,
-            zoo.ids(),
+            rules,
             "cuda" if gpus else "cpu",
         ),
         num_gpus=gpus,
@@ -130,9 +133,7 @@ def _collected(rows: Dataset) -> pa.Table:
 class _Score:
     """Scores batches of INSTRUCTIONS and chooses: gives SCORED."""
 
-    def __init__(
-        self, store_url: str, selector_name: str, model_ids: Sequence[str], device: str
-    ) -> None:
+    def __init__(self, store_url: str, selector_name: str, rules: Rules, device: str) -> None:
         # Here and not on top: this module is imported by every worker that moves a block, and
         # each would take seconds to import torch, which only this actor needs.
         from actors.selector.checkpoint import tuned_test
@@ -143,7 +144,8 @@ class _Score:
         folder = store.local_folder(f"selectors/{selector_name}")
         self.text = instruction_text
         self.selector = load_scorer(folder, device)
-        self.cards = load_cards(store, tuned_test(folder), model_ids)
+        self.cards = load_cards(store, tuned_test(folder), rules.candidates)
+        self.rules = rules
 
     def __call__(self, instructions: pa.Table) -> pa.Table:
         messages = [_messages(row) for row in instructions.to_pylist()]
@@ -155,7 +157,7 @@ class _Score:
                 "instruction_id": instruction_id,
                 "messages": chat,
                 "scores": [{"model_id": id, "score": score} for id, score in of.items()],
-                "model_id": best_quality(of),
+                "model_id": self.rules.choice(of).candidate,
             }
             for instruction_id, chat, of in zip(
                 instructions["instruction_id"].to_pylist(), messages, scores, strict=True

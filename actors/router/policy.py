@@ -1,12 +1,49 @@
-"""Policies: from the candidates' scores to a choice. Pure functions, no Ray, no tensors."""
+"""Policies: from the candidates' scores and prices to a choice. Pure functions, no Ray, no tensors.
+
+Scores are P('Yes') by candidate id; prices are US dollars per million tokens by candidate id, one
+figure each (``actors.router.rules`` blends them). Ties go to the id that sorts first, so that the
+order of candidates means nothing.
+
+There is no cap on latency: neither zoo nor cards hold a latency that was measured.
+"""
 
 from collections.abc import Mapping
 
+from cluster.settings import CheapestAbovePolicy, Policy, PolicyKind, ValuePolicy
+
+READS_PRICES: frozenset[PolicyKind] = frozenset({"value", "cheapest-above"})
+
+
+def choose(policy: Policy, scores: Mapping[str, float], prices: Mapping[str, float]) -> str:
+    """The candidate of ``scores`` that ``policy`` chooses; ``prices`` as the policy reads them."""
+    match policy:
+        case ValuePolicy():
+            return value(scores, prices, policy.weight)
+        case CheapestAbovePolicy():
+            return cheapest_above(scores, prices, policy.threshold)
+        case _:
+            return best_quality(scores)
+
 
 def best_quality(scores: Mapping[str, float]) -> str:
-    """The candidate with the highest score (paper: Performance Inquiry Prompts).
-
-    Equal scores go to the id that sorts first, so that the order of candidates means nothing.
-    """
+    """The candidate with the highest score (paper: Performance Inquiry Prompts)."""
     assert scores, "a zoo has at least one candidate"
-    return min(scores, key=lambda model_id: (-scores[model_id], model_id))
+    return min(scores, key=lambda id: (-scores[id], id))
+
+
+def value(scores: Mapping[str, float], prices: Mapping[str, float], weight: float) -> str:
+    """The candidate with the highest score minus price x weight."""
+    return best_quality({id: score - weight * prices[id] for id, score in scores.items()})
+
+
+def cheapest_above(
+    scores: Mapping[str, float], prices: Mapping[str, float], threshold: float
+) -> str:
+    """The cheapest candidate whose score is at least ``threshold``; where none is, the best.
+
+    Of several that cost the same the highest score wins.
+    """
+    reaching = [id for id, score in scores.items() if score >= threshold]
+    if not reaching:
+        return best_quality(scores)
+    return min(reaching, key=lambda id: (prices[id], -scores[id], id))

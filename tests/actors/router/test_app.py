@@ -17,8 +17,14 @@ from cluster.settings import Settings
 STAND_INS = """
 name: stand-ins
 candidates:
-  - {id: says-a, engine: {kind: stand-in, reply: A or so}, resources: {cpus: 0.1}}
-  - {id: says-b, engine: {kind: stand-in, reply: B or so}, resources: {cpus: 0.1}}
+  - id: says-a
+    engine: {kind: stand-in, reply: A or so}
+    resources: {cpus: 0.1}
+    price: {input: 1}
+  - id: says-b
+    engine: {kind: stand-in, reply: B or so}
+    resources: {cpus: 0.1}
+    price: {}
 """
 CHAT = [{"role": "user", "content": "What is 2 + 2?"}]
 
@@ -37,7 +43,7 @@ def stand_ins(
             "store": str(folder / "store"),
             "zoo": str(folder / "zoo.yaml"),
             "selector": tiny_sources(),
-            "router": {"port": 8123},
+            "router": {"port": 8123, "allow_policies": ["cheapest-above"]},
         }
     )
     put_selector(settings, [make_card("says-a", [0.9, 0.1]), make_card("says-b", [0.1, 0.9])])
@@ -58,6 +64,7 @@ def client(served: str) -> Any:  # extra fields of replies are outside OpenAI's 
 def check_choice(choice: dict[str, Any], answered: str, reply: str) -> None:
     assert choice["candidate"] == answered == max(choice["scores"], key=choice["scores"].get)
     assert set(choice["scores"]) == {"says-a", "says-b"}
+    assert (choice["policy"], choice["score"]) == ("best-quality", choice["scores"][answered])
     assert reply == {"says-a": "A or so", "says-b": "B or so"}[answered]
 
 
@@ -89,9 +96,66 @@ def test_a_candidates_id_goes_straight_to_it(client: Any) -> None:
         assert "model_sat" not in reply.model_extra
 
 
+def test_a_request_may_wish_within_what_is_allowed(client: Any) -> None:
+    wish = {"policy": {"kind": "cheapest-above", "threshold": 0}}
+    reply = client.chat.completions.create(
+        model="auto", messages=CHAT, extra_body={"model_sat": wish}
+    )
+    assert (reply.model, reply.model_extra["model_sat"]["policy"]) == ("says-b", "cheapest-above")
+    reply = client.completions.create(
+        model="auto", prompt="Hi", extra_body={"model_sat": {"candidates": ["says-a"]}}
+    )
+    assert (reply.model, set(reply.model_extra["model_sat"]["scores"])) == ("says-a", {"says-a"})
+    with pytest.raises(openai.BadRequestError, match="'value' may not be asked for"):
+        client.completions.create(
+            model="auto",
+            prompt="Hi",
+            extra_body={"model_sat": {"policy": {"kind": "value", "weight": 1}}},
+        )
+
+
+def test_select_chooses_as_auto_does_and_generates_nothing(client: Any, served: str) -> None:
+    auto = client.chat.completions.create(model="auto", messages=CHAT).model_extra["model_sat"]
+    one = httpx.post(f"{served}/select", json={"prompt": CHAT[0]["content"]}).json()
+    assert one == {"object": "list", "data": [auto]}
+    many = httpx.post(f"{served}/select", json={"instructions": [CHAT, "Hi", CHAT]}).json()
+    assert [choice == auto for choice in many["data"]] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"prompt": ""}',
+        b"\xff",
+        b'{"prompt": 3}',
+        b'{"prompt": NaN}',
+        b'{"prompt": "\\ud800"}',
+        b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
+        b'{"instructions": []}',
+        b'{"instructions": ["x", {}]}',
+        b'{"messages": [{"role": "user", "content": [{"type": "text"}]}]}',
+        b'{"prompt": "x", "model_sat": {"candidates": ["nobody"]}}',
+        b'{"prompt": "x", "model_sat": {"policy": {"kind": "value", "weight": 1}}}',
+    ],
+)
+def test_a_bad_selection_gets_an_openai_error(served: str, body: bytes) -> None:
+    answer = httpx.post(
+        f"{served}/select", content=body, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 400, answer.text
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
 def test_models_are_auto_and_all_candidates(client: Any) -> None:
     assert [model.id for model in client.models.list()] == ["auto", "says-a", "says-b"]
-    assert client.models.retrieve("auto").owned_by == "model-sat"
+    auto = client.models.retrieve("auto")
+    assert auto.owned_by == "model-sat"
+    assert auto.model_extra["metadata"]["candidates"] == ["says-a", "says-b"]
+    card = client.models.retrieve("says-a").model_extra["metadata"]["capability"]
+    assert [task["accuracy"] for task in card["tasks"]] == [0.9, 0.1]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +163,7 @@ def test_models_are_auto_and_all_candidates(client: Any) -> None:
     [
         (b"{", 400),
         (b"[]", 400),
+        (b"\xff", 400),
         (b'{"model": "auto"}', 400),
         (b'{"model": "auto", "messages": []}', 400),
         (b'{"model": "auto", "messages": "hello"}', 400),
@@ -106,6 +171,7 @@ def test_models_are_auto_and_all_candidates(client: Any) -> None:
         (b'{"model": "nobody", "messages": [{"role": "user", "content": "x"}]}', 404),
         (b'{"messages": [{"role": "user", "content": "x"}]}', 400),
         (b'{"model": "auto", "messages": [{"role": "user", "content": "x"}], "n": "many"}', 400),
+        (b'{"model": "auto", "messages": [{"role": "user", "content": "x"}], "n": NaN}', 400),
     ],
 )
 def test_a_bad_request_gets_an_openai_error(served: str, body: bytes, status: int) -> None:
@@ -141,7 +207,7 @@ def test_what_cannot_be_served_is_said_before_anything_starts(
     ):
         pass
     more = tmp_path / "more.yaml"
-    more.write_text(STAND_INS + "  - {id: says-c, engine: {kind: stand-in}}")
+    more.write_text(STAND_INS + "  - {id: says-c, engine: {kind: stand-in}, price: {}}")
     with (
         pytest.raises(StoreError, match="no card of says-c; there are: says-a, says-b"),
         serving(stand_ins.model_copy(update={"zoo": str(more)})),

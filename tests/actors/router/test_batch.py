@@ -9,7 +9,7 @@ import pytest
 from actors.examiner.card import CapabilityCard
 from actors.router.batch import route
 from cluster.errors import SettingsError, TableError
-from cluster.settings import SelectorSettings, Settings
+from cluster.settings import RouterSettings, SelectorSettings, Settings
 from cluster.store import Store
 from cluster.tables import CHOICES
 from cluster.zoo import Zoo, load_zoo
@@ -83,9 +83,13 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
     assert scored.stat().st_mtime_ns == written
     assert store.read_table(f"routed/routed/answers/{id}.parquet").num_rows == counts[id]
 
-    other = settings.model_copy(update={"selector_name": "another"})
-    with pytest.raises(SettingsError, match=r"key 'routing.output'.*name another folder"):
-        route(zoo, other, store)
+    others: list[dict[str, object]] = [
+        {"selector_name": "another"},
+        {"router": RouterSettings(candidates=("says-a",))},
+    ]
+    for other in others:
+        with pytest.raises(SettingsError, match=r"key 'routing.output'.*name another folder"):
+            route(zoo, settings.model_copy(update=other), store)
 
 
 def test_bad_instructions_start_nothing(prepared: Prepared, tmp_path: Path) -> None:

@@ -2,22 +2,35 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import ValidationError
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 
 from actors.router.ingress import (
     CANDIDATE_HEADER,
     SCORES_HEADER,
-    Choice,
+    SelectRequest,
+    checked_wish,
+    instruction_of,
     requested_text,
+    taken_wish,
     with_choice,
 )
+from actors.router.rules import Choice, Wish
 
-CHOICE = Choice("b", {"a": 0.25, "b": 0.75})
+CHOICE = Choice("b", 0.75, "best-quality", {"a": 0.25, "b": 0.75})
+TOLD = {
+    "candidate": "b",
+    "score": 0.75,
+    "policy": "best-quality",
+    "scores": {"a": 0.25, "b": 0.75},
+}
 
 
 def test_text_of_chats_and_prompts() -> None:
@@ -47,12 +60,69 @@ def test_a_request_without_text_is_the_callers_mistake(
     assert caught.value.status_code == 400
 
 
+def test_wishes_are_taken_out_of_a_request() -> None:
+    wish = {"policy": {"kind": "cheapest-above", "threshold": 0.5}, "candidates": ["a"]}
+    body = CompletionRequest.model_validate({"model": "auto", "prompt": "x", "model_sat": wish})
+    assert checked_wish(taken_wish(body)) == Wish.model_validate(wish)
+    assert "model_sat" not in body.model_dump()
+    assert checked_wish(taken_wish(body)) == Wish()
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ("best-quality", "key 'model_sat': "),
+        ({"police": {}}, "key 'model_sat.police': unknown key; allowed: policy, candidates"),
+        ({"candidates": []}, "key 'model_sat.candidates': "),
+        ({"policy": {"kind": "value", "weight": math.nan}}, "'model_sat.policy.weight'"),
+        ({"policy": {"kind": "cheapest-above"}}, "threshold': is needed, but missing"),
+        ({"policy": {"kind": "any"}}, "key 'model_sat.policy': "),
+    ],
+)
+def test_a_wrong_wish_is_the_callers_mistake(wish: object, message: str) -> None:
+    with pytest.raises(HTTPException) as caught:
+        checked_wish(wish)
+    assert caught.value.status_code == 400
+    assert message in caught.value.detail
+
+
+def test_a_selection_is_asked_in_three_forms() -> None:
+    chat = [{"role": "user", "content": "Hi"}]
+    for body in ({"prompt": " Hi"}, {"messages": chat}, {"instructions": ["Hi", chat]}):
+        given = SelectRequest.model_validate(body).all()
+        assert {instruction_of(each) for each in given} == {"Hi"}
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"prompt": "Hi", "messages": []}, {"instructions": []}, {"prompts": "Hi"}]
+)
+def test_a_selection_is_asked_in_one_form(body: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SelectRequest.model_validate(body)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        " ",
+        [],
+        [{}],
+        [{"role": "user", "content": [{"type": "text"}]}],
+        [{"role": "user", "content": "\ud800"}],
+    ],
+)
+def test_an_instruction_without_text_is_the_callers_mistake(given: Any) -> None:
+    with pytest.raises(HTTPException) as caught:
+        instruction_of(given)
+    assert caught.value.status_code == 400
+
+
 def test_a_plain_response_carries_the_choice() -> None:
     response = with_choice(JSONResponse({"id": "x", "model": "b"}), CHOICE)
     assert json.loads(bytes(response.body)) == {
         "id": "x",
         "model": "b",
-        "model_sat": {"candidate": "b", "scores": {"a": 0.25, "b": 0.75}},
+        "model_sat": TOLD,
     }
     assert response.headers[CANDIDATE_HEADER] == "b"
     assert json.loads(response.headers[SCORES_HEADER]) == {"a": 0.25, "b": 0.75}
@@ -73,6 +143,6 @@ def test_a_streams_first_event_carries_the_choice() -> None:
     first, *others = asyncio.run(received()).split("\n\n")
     assert json.loads(first.removeprefix("data: ")) == {
         "n": 1,
-        "model_sat": {"candidate": "b", "scores": {"a": 0.25, "b": 0.75}},
+        "model_sat": TOLD,
     }
     assert others == ['data: {"n": 2}', 'data: {"n": 3}', "data: [DONE]", ""]

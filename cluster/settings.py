@@ -224,6 +224,13 @@ Policy = Annotated[
 ]
 
 
+class FilterSettings(Section):
+    """A fast selector that leaves few candidates for a large one to score."""
+
+    selector_name: str = Field(min_length=1, description="folder under selectors/")
+    keep: int = Field(8, ge=1, description="candidates left for each instruction")
+
+
 class RouterSettings(Section):
     """How the router chooses, and the serving application."""
 
@@ -234,6 +241,7 @@ class RouterSettings(Section):
     candidates: tuple[str, ...] | None = Field(
         None, min_length=1, description="ids that may be chosen; null: all of the zoo"
     )
+    filter: FilterSettings | None = Field(None, description="asked before the selector itself")
     output_share: float = Field(
         0.25,
         ge=0,

@@ -11,11 +11,11 @@ def run(settings: Settings) -> None:
     import numpy as np
 
     from actors.examiner.outcomes import outcome_matrix, split_position
-    from actors.examiner.records import load_cards, load_outcomes, load_test_questions
+    from actors.examiner.records import load_outcomes, load_test_questions
     from actors.router.curve import quality_cost_curve
     from actors.router.rules import operator_rules
     from actors.selector.checkpoint import tuned_test
-    from actors.selector.scoring import load_scorer
+    from actors.selector.stored import load_stored
     from cluster.errors import TableError
     from cluster.settings import CheapestAbovePolicy
     from cluster.store import Store
@@ -27,8 +27,7 @@ def run(settings: Settings) -> None:
         load_zoo(settings.zoo), settings.router.model_copy(update={"policy": policy})
     )
     ids = sorted(rules.candidates)
-    folder = store.local_folder(f"selectors/{settings.selector_name}")
-    test = tuned_test(folder)
+    test = tuned_test(store.local_folder(f"selectors/{settings.selector_name}"))
     outcomes = outcome_matrix(
         load_test_questions(store, test), load_outcomes(store, test, ids), name=f"test {test}"
     ).of(ids)
@@ -40,7 +39,8 @@ def run(settings: Settings) -> None:
             f"test {test}: no held-out question was asked of all of {', '.join(ids)} "
             "(key 'tuning.held_out')"
         )
-    scores_NM = load_scorer(folder).scores(held_out.texts, load_cards(store, test, ids))
+    scorer, cards = load_stored(store, settings.selector_name, ids, before=settings.router.filter)
+    scores_NM = scorer.scores(held_out.texts, cards)
     prices_M = np.array([rules.prices[id] for id in ids])
     print(f"{len(held_out)} held-out questions; price in US dollars per million tokens")
     print("threshold  quality    price")

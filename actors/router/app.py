@@ -69,6 +69,7 @@ def build_app(args: RouterArgs) -> Application:
         rules.candidates,
         device="cuda" if router.selector_gpus else "cpu",
         max_batch=router.selector_batch,
+        before=router.filter,
     )
     configs = [llm_config(candidate, store) for candidate in zoo.candidates]
     return _ingress(configs, cards, selector=selector, auto_name=auto_name, rules=rules)

@@ -21,10 +21,9 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from actors.candidate.batch import batch_engine
 from actors.candidate.engine import BatchEngine, Sampling
-from actors.examiner.records import load_cards
 from actors.router.rules import Rules, operator_rules
 from cluster.errors import SettingsError
-from cluster.settings import Settings
+from cluster.settings import FilterSettings, Settings
 from cluster.store import MARKER, Store
 from cluster.tables import CHOICES, MESSAGE, SCORE, check_instructions, read_table
 from cluster.zoo import Zoo
@@ -87,9 +86,11 @@ def _answer_once(
 
 def _score_once(base: str, rules: Rules, settings: Settings, store: Store) -> pa.Table:
     source, gpus = str(settings.routing.instructions), settings.router.selector_gpus
+    before = settings.router.filter
     asked = {
         "instructions": source,
         "selector": settings.selector_name,
+        "filter": before and before.model_dump(),
         "candidates": sorted(rules.candidates),
         "policy": rules.policy.model_dump(),
         "prices": rules.prices,
@@ -110,6 +111,7 @@ def _score_once(base: str, rules: Rules, settings: Settings, store: Store) -> pa
             settings.selector_name,
             rules,
             "cuda" if gpus else "cpu",
+            before,
         ),
         num_gpus=gpus,
         compute=ActorPoolStrategy(size=settings.router.selector_replicas),
@@ -133,18 +135,23 @@ def _collected(rows: Dataset) -> pa.Table:
 class _Score:
     """Scores batches of INSTRUCTIONS and chooses: gives SCORED."""
 
-    def __init__(self, store_url: str, selector_name: str, rules: Rules, device: str) -> None:
+    def __init__(
+        self,
+        store_url: str,
+        selector_name: str,
+        rules: Rules,
+        device: str,
+        before: FilterSettings | None,
+    ) -> None:
         # Here and not on top: this module is imported by every worker that moves a block, and
         # each would take seconds to import torch, which only this actor needs.
-        from actors.selector.checkpoint import tuned_test
         from actors.selector.instruction import instruction_text
-        from actors.selector.scoring import load_scorer
+        from actors.selector.stored import load_stored
 
-        store = Store(store_url)
-        folder = store.local_folder(f"selectors/{selector_name}")
         self.text = instruction_text
-        self.selector = load_scorer(folder, device)
-        self.cards = load_cards(store, tuned_test(folder), rules.candidates)
+        self.selector, self.cards = load_stored(
+            Store(store_url), selector_name, rules.candidates, device, before
+        )
         self.rules = rules
 
     def __call__(self, instructions: pa.Table) -> pa.Table:

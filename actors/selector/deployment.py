@@ -9,9 +9,8 @@ from typing import Any
 
 from ray import serve
 
-from actors.examiner.records import load_cards
-from actors.selector.checkpoint import tuned_test
-from actors.selector.scoring import load_scorer
+from actors.selector.stored import load_stored
+from cluster.settings import FilterSettings
 from cluster.store import Store
 
 
@@ -26,16 +25,16 @@ class SelectorDeployment:
         *,
         device: str,
         max_batch: int,
+        before: FilterSettings | None = None,
     ) -> None:
         """Loads ``selectors/NAME`` and the candidates' cards of the test it was tuned with.
 
         Raises:
-            StoreError: the selector or a candidate's card is not in the store.
+            StoreError: as ``load_stored``.
         """
-        store = Store(store_url)
-        folder = store.local_folder(f"selectors/{selector_name}")
-        self._selector = load_scorer(folder, device)
-        self._cards = load_cards(store, tuned_test(folder), model_ids)
+        self._selector, self._cards = load_stored(
+            Store(store_url), selector_name, model_ids, device, before
+        )
         scores: Any = self.scores  # a method that serve.batch gave setters
         scores.set_max_batch_size(max_batch)
 

@@ -4,6 +4,7 @@ Methods are imported where they are made, so that reading a plan stays quick.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from actors.assessor.plan import Plan
@@ -28,9 +29,10 @@ MakeMethod = Callable[[str, OutcomeMatrix, int], Method]
 
 
 def methods(plan: Plan) -> MakeMethod:
-    """The methods as a plan sets them up; each encoder reads a text once for all of them.
+    """The methods as a plan sets them up.
 
-    What it returns raises SettingsError for a name that it does not know.
+    What it returns raises SettingsError for a name that it does not know. Encoders are loaded when
+    a method needs them, and read a text once for all methods.
     """
     from actors.selector.baselines.embedding import SentenceEmbedder
     from actors.selector.baselines.registry import Context, make_baseline
@@ -42,16 +44,16 @@ def methods(plan: Plan) -> MakeMethod:
     from cluster.store import Store, model_source
 
     store = Store(plan.store)
-    embed = SentenceEmbedder(model_source(plan.encoder, store))
     item_response = plan.item_response_settings()
-    pool = Remembering(pool_of(item_response, store))
+    embedder = cache(lambda: SentenceEmbedder(model_source(plan.encoder, store)))
+    pool = cache(lambda: Remembering(pool_of(item_response, store)))
 
     def make(name: str, asked: OutcomeMatrix, seed: int) -> Method:
         if name == ITEM_RESPONSE:
-            return Method(ItemResponseLearner(pool, item_response, seed))
+            return Method(ItemResponseLearner(pool(), item_response, seed))
         if name == MODEL_SAT:
             return Method(ModelSatLearner(*plan.model_sat_settings(), store, seed))
-        learner = make_baseline(name, Context(embed, asked, seed))
+        learner = make_baseline(name, Context(lambda texts: embedder()(texts), asked, seed))
         return Method(learner, seen_only=isinstance(learner, Seen))
 
     return make

@@ -10,7 +10,7 @@
 The fast selector (kind ``item-response``) has an ``encoder/`` and no decoder, and besides
 
     items.safetensors        what tuning found (``ItemParameters``)
-    names.json               core tasks and digests of cards, in the order of the tensors' rows
+    names.json               aptitude test; core tasks and digests of cards, as the tensors' rows
 
 A folder is written beside its place and renamed, so it is whole or not there. It holds JSON, text
 and safetensors, never a pickle. Where folders lie in a store is ``cluster.store``'s business; the
@@ -114,6 +114,7 @@ def _load_item_response(
         LayerPool(encoder, settings.layers, settings.max_instruction_tokens),
         settings,
         ItemParameters(**load_arrays(place / _ITEMS)),
+        names["test"],
         names["tasks"],
         names["known"],
     )
@@ -149,7 +150,9 @@ def _write(model: ModelSat | ItemResponse, folder: Path, tuned_on: dict[str, Any
     if isinstance(model, ModelSat):
         _write_model_sat(model, folder)
     else:
-        _write_json(folder / _NAMES, {"tasks": model.tasks, "known": model.known})
+        _write_json(
+            folder / _NAMES, {"test": model.test, "tasks": model.tasks, "known": model.known}
+        )
         save_arrays(asdict(model.parameters), folder / _ITEMS)
     files = sorted(folder.rglob("*.safetensors"))
     _write_json(folder / _TENSORS, {str(file.relative_to(folder)): _shapes(file) for file in files})

@@ -76,6 +76,7 @@ class ItemResponse:
         pool: LayerPool,
         settings: ItemResponseSettings,
         parameters: ItemParameters,
+        test: str,
         tasks: Sequence[str],
         known: Sequence[str],
     ) -> None:
@@ -85,12 +86,14 @@ class ItemResponse:
             pool: layers of the encoder that it was tuned with.
             settings: that it was tuned with.
             parameters: what tuning found.
+            test: the aptitude test whose cards it was tuned with.
             tasks: names of the core tasks, in the order of ``parameters.profiles``.
             known: digests of the cards of the candidates tuned on, as ``parameters.known``.
         """
         self.pool = pool
         self.settings = settings
         self.parameters = parameters
+        self.test = test
         self.tasks = list(tasks)
         self.known = list(known)
         self._place = {task: place for place, task in enumerate(self.tasks)}
@@ -129,14 +132,15 @@ class ItemResponse:
     def _read_off(self, card: CapabilityCard) -> Ability:
         """The most likely ability given a card: Bayesian linear regression over its tasks.
 
-        A card of another test is read by the tasks whose names are known; if there are none, its
-        mean accuracy is its level, and its strengths are those of most candidates.
+        Of a card of another test only the level is read, which is its mean accuracy: its questions
+        are not those that the core tasks' profiles were measured on, and strengths read off them
+        misled (CONTRIBUTING, Decisions). The candidate gets the strengths of most.
         """
         found = self.parameters
         prior_K = found.prior_mean.astype(np.float64)
         results = [result for result in card.tasks if result.task in self._place]
         mean = card.mean_accuracy()
-        if not results:
+        if card.test != self.test or not results:
             return Ability(mean, prior_K)
         profiles_TK = found.profiles[[self._place[result.task] for result in results]]
         accuracy_T = np.array([result.accuracy for result in results])

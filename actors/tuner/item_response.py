@@ -49,7 +49,8 @@ class ItemResponseLearner:
         """As ``Learner``.
 
         Raises:
-            TableError: fewer than two candidates, or one without a card or any outcome.
+            TableError: fewer than two candidates, one without a card or any outcome, or cards of
+                different aptitude tests.
         """
         outcomes = outcomes.of(sorted(outcomes.candidates))  # no order of candidates matters
         cards = _cards_of(outcomes, cards)
@@ -58,7 +59,7 @@ class ItemResponseLearner:
         tasks = [task for task in tasks if task in set(outcomes.tasks)]
         parameters = _fit(pooled_NLE, outcomes, cards, tasks, self._settings, self._seed)
         known = [card_digest(card) for card in cards]
-        return ItemResponse(self._pool, self._settings, parameters, tasks, known)
+        return ItemResponse(self._pool, self._settings, parameters, cards[0].test, tasks, known)
 
 
 def _cards_of(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[CapabilityCard]:
@@ -75,7 +76,11 @@ def _cards_of(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[
             )
         if np.isnan(scores_N).all():
             raise TableError(f"outcomes: candidate '{candidate}' was asked no question")
-    return [by_id[candidate] for candidate in outcomes.candidates]
+    found = [by_id[candidate] for candidate in outcomes.candidates]
+    tests = sorted({card.test for card in found})
+    if len(tests) > 1:
+        raise TableError(f"cards: all must be of one aptitude test; found {', '.join(tests)}")
+    return found
 
 
 def _fit(

@@ -90,13 +90,20 @@ def test_a_candidate_that_joins_later_needs_its_card_only(fast: ItemResponse) ->
     assert (chosen == right).mean() > 0.9
 
 
-def test_a_card_of_another_test_gives_its_level(fast: ItemResponse) -> None:
+def test_of_a_card_of_another_test_the_level_is_read(fast: ItemResponse) -> None:
     (card,) = cards(["poet"], seed=6)
-    renamed = [task.model_copy(update={"task": f"other {task.task}"}) for task in card.tasks]
-    other = card.model_copy(update={"tasks": renamed})
-    ability = fast.ability(other)
+    ability = fast.ability(card.model_copy(update={"test": "other"}))
     assert ability.level == pytest.approx(card.mean_accuracy())
     np.testing.assert_allclose(ability.strengths, fast.parameters.prior_mean)
+
+
+def test_cards_of_different_tests_are_refused(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    mixed = cards(EARLY)
+    mixed[0] = mixed[0].model_copy(update={"test": "other"})
+    with pytest.raises(TableError, match="one aptitude test; found other, test"):
+        learner(settings, tmp_path).fit(drawn(0, 20, EARLY), mixed)
 
 
 def test_the_order_of_candidates_means_nothing(

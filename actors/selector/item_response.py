@@ -1,6 +1,6 @@
 """The fast selector: item response theory on one pass of a sentence encoder, without a decoder.
 
-    Pr('Yes') = g(c) + a(x) . theta(c), kept within [0, 1]
+    Pr('Yes') = g(c) + a(x) . theta(c), bent at the ends to stay within [0, 1]
 
 a(x) says what an instruction asks for, theta(c) what a candidate is good at, g(c) how good it is
 overall. a(x) is a kernel expansion over the encoder's layers, the same for all candidates, so that
@@ -34,6 +34,8 @@ from cluster.settings import ItemResponseSettings
 from cluster.store import Store, model_source
 
 Floats = NDArray[np.float32]
+
+_BEND = 0.05
 
 
 class Ability(NamedTuple):
@@ -110,8 +112,7 @@ class ItemResponse:
         levels_M = np.array([ability.level for ability in abilities])
         strengths_MK = np.array([ability.strengths for ability in abilities])
         demands_NK = self.demands(instructions)
-        likely_NM: Floats = np.clip(levels_M + demands_NK @ strengths_MK.T, 0, 1, dtype=np.float32)
-        return likely_NM
+        return within_bounds(levels_M + demands_NK @ strengths_MK.T).astype(np.float32)
 
     @property
     def encoder(self) -> SentenceTransformer:
@@ -167,6 +168,18 @@ def demands(pooled_NLE: Floats, parameters: ItemParameters) -> NDArray[np.float6
     distances_NR = np.maximum(lengths_N1 + parameters.lengths - 2 * products_NR, 0)
     kernel_NR = np.exp(-parameters.gamma * distances_NR)
     found: NDArray[np.float64] = kernel_NR @ parameters.weights - parameters.offset
+    return found
+
+
+def within_bounds(linear_NM: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values as they are; those near or beyond 0 and 1 are bent, so that none leaves (0, 1).
+
+    Cut off instead, candidates above 1 would be equal, and the choice between them chance.
+    """
+    low_NM = _BEND * np.exp(np.minimum(linear_NM / _BEND - 1, 0))
+    high_NM = _BEND * np.exp(np.minimum((1 - linear_NM) / _BEND - 1, 0))
+    bent_NM = np.where(linear_NM < _BEND, low_NM, linear_NM)
+    found: NDArray[np.float64] = np.where(linear_NM > 1 - _BEND, 1 - high_NM, bent_NM)
     return found
 
 

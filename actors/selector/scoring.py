@@ -26,18 +26,22 @@ from actors.selector.packed import check_decoder, packed_log_odds
 from actors.selector.scorer import Scorer
 
 
-def load_scorer(folder: str | Path, device: str = "cpu") -> Scorer:
-    """The selector that ``checkpoint.save`` wrote, of either kind.
+class AutoSelector:
+    """Loads a selector of either kind, as the auto classes of transformers do."""
 
-    Raises:
-        StoreError: the folder is not whole, or of another format.
-    """
-    model = checkpoint.load(folder)
-    if isinstance(model, ModelSat):
-        tuned_on = checkpoint.about(folder)["tuned_on"] or {}
-        return Selector(model.to(device), calibration=tuned_on.get("calibration"))
-    model.encoder.to(device)
-    return model
+    @staticmethod
+    def from_pretrained(folder: str | Path, device: str = "cpu") -> Scorer:
+        """The selector that ``checkpoint.save`` wrote.
+
+        Raises:
+            StoreError: the folder is not whole, or of another format.
+        """
+        model = checkpoint.load(folder)
+        if isinstance(model, ModelSat):
+            tuned_on = checkpoint.about(folder)["tuned_on"] or {}
+            return Selector(model.to(device), calibration=tuned_on.get("calibration"))
+        model.encoder.to(device)
+        return model
 
 
 class Selector:

@@ -8,7 +8,7 @@ from actors.examiner.records import load_cards
 from actors.selector.cascade import Cascade
 from actors.selector.checkpoint import tuned_test
 from actors.selector.scorer import Scorer
-from actors.selector.scoring import load_scorer
+from actors.selector.scoring import AutoSelector
 from cluster.errors import StoreError
 from cluster.settings import FilterSettings
 from cluster.store import Store
@@ -44,7 +44,7 @@ def load_stored(
     folder = store.local_folder(f"selectors/{name}")
     test = tuned_test(folder)
     cards = load_cards(store, test, ids)
-    scorer = load_scorer(folder, device)
+    scorer = AutoSelector.from_pretrained(folder, device)
     if before is None:
         return StoredSelector(scorer, cards)
     first = store.local_folder(f"selectors/{before.selector_name}")
@@ -53,4 +53,6 @@ def load_stored(
             f"{store.url_of(f'selectors/{before.selector_name}')}: was tuned with aptitude test "
             f"{tuned_test(first)}, but selector '{name}' with {test} (key 'router.filter')"
         )
-    return StoredSelector(Cascade(load_scorer(first, device), scorer, before.keep), cards)
+    return StoredSelector(
+        Cascade(AutoSelector.from_pretrained(first, device), scorer, before.keep), cards
+    )

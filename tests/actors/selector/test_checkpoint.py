@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from actors.examiner.card import CapabilityCard
 from actors.selector import checkpoint
 from actors.selector.network import ModelSat, create
-from actors.selector.scoring import Selector, load_scorer
+from actors.selector.scoring import AutoSelector, Selector
 from cluster.errors import StoreError
 from cluster.settings import SelectorSettings
 from cluster.store import Store
@@ -40,7 +40,7 @@ def test_reloaded_scores_are_bit_equal(
 ) -> None:
     cards = [make_card("a", [0.1] * 50), make_card("b", [0.9] * 50)]
     before = Selector(model).scores(QUESTIONS, cards)
-    assert np.array_equal(load_scorer(folder).scores(QUESTIONS, cards), before)
+    assert np.array_equal(AutoSelector.from_pretrained(folder).scores(QUESTIONS, cards), before)
 
 
 def test_tied_weights_stay_tied_and_every_weight_is_kept(model: ModelSat, folder: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
 
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nowhere: no such selector folder"):
-        load_scorer(tmp_path / "nowhere")
+        AutoSelector.from_pretrained(tmp_path / "nowhere")
 
 
 def test_another_format_version(folder: Path) -> None:
@@ -139,7 +139,7 @@ def test_weights_of_every_variant_are_kept_and_their_lack_is_named(
     checkpoint.save(model, folder)
     cards = [make_card("a", [0.1] * 50), make_card("b", [0.9] * 50)]
     before = Selector(model).scores(QUESTIONS, cards)
-    assert np.array_equal(load_scorer(folder).scores(QUESTIONS, cards), before)
+    assert np.array_equal(AutoSelector.from_pretrained(folder).scores(QUESTIONS, cards), before)
     expected = json.loads((folder / "tensors.json").read_text())
     assert expected["connector.safetensors"].keys() == {"weight", "numeric", "queries_QE"}
     assert expected["head.safetensors"].keys() == {"anchor", "regression.bias", "regression.weight"}
@@ -165,5 +165,5 @@ def test_a_loaded_selector_is_calibrated(
     for slope, expected_NM in ((2.0, 2 * raw_NM - 1), (-2.0, raw_NM)):  # noise is left aside
         folder = tmp_path / f"slope{slope}"
         checkpoint.save(model, folder, {"calibration": {"slope": slope, "bias": -1.0}})
-        found_NM = load_scorer(folder).scores(QUESTIONS, cards)
+        found_NM = AutoSelector.from_pretrained(folder).scores(QUESTIONS, cards)
         np.testing.assert_allclose(found_NM, 1 / (1 + np.exp(-expected_NM)), atol=1e-6)

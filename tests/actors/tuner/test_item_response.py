@@ -11,7 +11,7 @@ from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes
 from actors.selector import checkpoint
 from actors.selector.item_response import ItemResponse, pool_of
-from actors.selector.scoring import load_scorer
+from actors.selector.scoring import AutoSelector
 from actors.tuner.item_response import ItemResponseLearner
 from cluster.errors import StoreError, TableError
 from cluster.settings import ItemResponseSettings, SelectorSettings
@@ -154,7 +154,7 @@ def test_a_saved_selector_scores_the_same(fast: ItemResponse, tmp_path: Path) ->
     asked = drawn(1, 10, EARLY).texts
     late = cards([*EARLY, "late-poet"])
     before: NDArray[np.float32] = fast.scores(asked, late)
-    np.testing.assert_array_equal(load_scorer(folder).scores(asked, late), before)
+    np.testing.assert_array_equal(AutoSelector.from_pretrained(folder).scores(asked, late), before)
     assert checkpoint.about(folder)["kind"] == "item-response"
 
 

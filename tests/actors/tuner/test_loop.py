@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from actors.selector import checkpoint
-from actors.selector.scoring import load_scorer
+from actors.selector.scoring import AutoSelector
 from actors.tuner.loop import run_name, tune
 from cluster.errors import TableError
 from cluster.settings import (
@@ -76,7 +76,7 @@ def test_two_workers_tune_a_selector_into_the_store(
     assert said["untuned"].keys() == said["tuned"].keys() == measured
     assert said["calibration"].keys() == {"slope", "bias"}
     assert said["untuned"] != said["tuned"]
-    scores_NM = load_scorer(folder).scores(["Why?", "Who?"], world.cards)
+    scores_NM = AutoSelector.from_pretrained(folder).scores(["Why?", "Who?"], world.cards)
     assert scores_NM.shape == (2, 3)
 
     # The same call again goes on from the last checkpoint: nothing is left to train.
@@ -103,4 +103,7 @@ def test_a_fast_selector_is_tuned_into_the_store(
     assert checkpoint.about(folder)["kind"] == "item-response"
     assert checkpoint.about(folder)["tuned_on"] == said
     assert said["tuned"].keys() >= {"auc", "ece", "outcomes"}
-    assert load_scorer(folder).scores(["Why?", "Who?"], world.cards).shape == (2, 3)
+    assert AutoSelector.from_pretrained(folder).scores(["Why?", "Who?"], world.cards).shape == (
+        2,
+        3,
+    )

@@ -6,7 +6,8 @@ here: tokens cannot be bounded from below without the candidate's tokenizer.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
@@ -14,6 +15,8 @@ from actors.router.policy import READS_PRICES, choose
 from cluster.errors import SettingsError, UserError
 from cluster.settings import Policy, PolicyKind, RouterSettings, Section
 from cluster.zoo import Candidate, Price, Zoo
+
+Why: TypeAlias = Literal["policy", "conversation", "escalation", "fallback"]
 
 
 class Wish(Section):
@@ -25,12 +28,23 @@ class Wish(Section):
 
 @dataclass(frozen=True)
 class Choice:
-    """Which candidate answers, and why: its score, the policy, the scores it chose among."""
+    """Which candidate answers, and why.
+
+    Attributes:
+        candidate: its id.
+        score: its P('Yes').
+        policy: what chose.
+        scores: of the candidates it chose among, by id.
+        why: what decided in the end: the policy, or what came after it.
+        passed_over: by id, why candidates that came before this one do not answer.
+    """
 
     candidate: str
     score: float
     policy: PolicyKind
     scores: Mapping[str, float]
+    why: Why = "policy"
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ TOLD = {
     "score": 0.75,
     "policy": "best-quality",
     "scores": {"a": 0.25, "b": 0.75},
+    "why": "policy",
+    "passed_over": {},
 }
 
 

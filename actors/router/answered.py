@@ -1,0 +1,34 @@
+"""What came of one request: the page that journal, metrics and traces read."""
+
+from dataclasses import dataclass
+
+from actors.router.rules import Choice
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One request for which the router chose, after its last token.
+
+    Attributes:
+        response_id: OpenAI's ``id`` of the answer; feedback names it.
+        instruction: the text that a candidate was chosen by.
+        choice: who answered, and why.
+        selection_seconds: until the choice.
+        first_seconds: until the first token of the answer, or all of it where it is not streamed.
+        seconds: until the last token.
+        prompt_tokens: None where the engine did not say.
+        completion_tokens: likewise.
+        cost: US dollars; None where tokens or the candidate's price are not known.
+        broken: why the answer ended early; None where it is whole.
+    """
+
+    response_id: str
+    instruction: str
+    choice: Choice
+    selection_seconds: float
+    first_seconds: float
+    seconds: float
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+    broken: str | None = None

@@ -111,7 +111,7 @@ def _load_item_response(
     settings = validated(ItemResponseSettings, said, str(place / _ABOUT))
     names = _read_json(place / _NAMES)
     return ItemResponse(
-        LayerPool(encoder, settings.layers, settings.max_instruction_tokens),
+        LayerPool(encoder, settings.layers, settings.max_instruction_tokens, settings.precision),
         settings,
         ItemParameters(**load_arrays(place / _ITEMS)),
         names["test"],

@@ -202,4 +202,4 @@ def pool_of(settings: ItemResponseSettings, store: Store, device: str = "cpu") -
         trust_remote_code=False,
         model_kwargs=SAFE,
     )
-    return LayerPool(encoder, settings.layers, settings.max_instruction_tokens)
+    return LayerPool(encoder, settings.layers, settings.max_instruction_tokens, settings.precision)

@@ -40,7 +40,7 @@ class AutoSelector:
         if isinstance(model, ModelSat):
             tuned_on = checkpoint.about(folder)["tuned_on"] or {}
             return Selector(model.to(device), calibration=tuned_on.get("calibration"))
-        model.encoder.to(device)
+        model.pool.to(device)
         return model
 
 

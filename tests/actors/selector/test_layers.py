@@ -49,3 +49,15 @@ def test_remembered_layers_are_those_of_the_pool(encoder: SentenceTransformer) -
     remembering(TEXTS[:1])
     np.testing.assert_allclose(remembering(TEXTS), pool(TEXTS), atol=1e-5)
     assert remembering([]).shape == (0, 2, 32)
+
+
+def test_integers_change_the_layers_little(encoder: SentenceTransformer) -> None:
+    exact, found = LayerPool(encoder, [1, 2], 64)(TEXTS), LayerPool(encoder, [1, 2], 64, "int8")
+    assert 0 < np.linalg.norm(found(TEXTS) - exact) / np.linalg.norm(exact) < 0.05
+    np.testing.assert_allclose(found(TEXTS)[0], found(TEXTS[:1])[0], atol=1e-5)
+
+
+def test_the_encoder_itself_is_not_touched(encoder: SentenceTransformer) -> None:
+    before = encoder.encode(TEXTS)
+    LayerPool(encoder, [1], 64, "int8")
+    np.testing.assert_array_equal(encoder.encode(TEXTS), before)

@@ -67,3 +67,8 @@ def leave(store: Store, id: str) -> None:
 def use_selector(store: Store, name: str) -> None:
     """From now on ``selectors/NAME`` chooses."""
     store.write_json(_SELECTOR, name)
+
+
+def forget(store: Store, id: str) -> None:
+    """The candidate is in service again if the router was started with it, else not."""
+    store.delete(f"{_FOLDER}/{id}.json")

@@ -352,6 +352,12 @@ class Settings(Section):
     ray: RaySettings = RaySettings()
 
 
+class CandidateSettings(Settings):
+    """Settings of a run, and the candidate of its zoo that a job is about."""
+
+    candidate: str = Field(min_length=1, description="id in the zoo")
+
+
 def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
     """Reads a settings file and applies overrides such as ``exam.shots=4``.
 

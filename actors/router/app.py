@@ -63,7 +63,7 @@ def build_app(args: RouterArgs) -> Application:
         selector=_selector(args, rules.candidates),
         zoo=zoo,
         router=router,
-        test=test,
+        selector_name=args.selector_name,
         store_url=store.url,
     )
 

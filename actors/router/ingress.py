@@ -67,15 +67,21 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         selector: DeploymentHandle,
         zoo: Zoo,
         router: RouterSettings,
-        test: str,
+        selector_name: str,
         store_url: str,
     ) -> None:
         """As ``actors.router.app`` binds it: candidates are those of the zoo it is built with."""
         store = Store(store_url)
         self._read = partial(read_roster, store)
         self._made = partial(
-            service, zoo, router=router, test=test, store=store, handles=candidates
+            service,
+            zoo,
+            router=router,
+            selector_name=selector_name,
+            store=store,
+            handles=candidates,
         )
+        self._started_with = zoo.ids()
         self._roster = self._read()
         self._service = self._made(self._roster)
         super().__init__(dict(self._service.handles), dict(self._service.models))
@@ -118,6 +124,16 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         if len(data) < len(choices):
             raise HTTPException(503, "no candidate is running")
         return JSONResponse({"object": "list", "data": data})
+
+    async def told(self) -> dict[str, Any]:
+        """Who is in service, for jobs that change it; not served over HTTP."""
+        scored = await self._scores("Who is scored?")
+        return {
+            "started_with": self._started_with,
+            "in_service": self._service.zoo.ids(),
+            "scored": sorted(scored.scores) if scored.selector else [],
+            "selector": scored.selector,
+        }
 
     async def _process_llm_request(
         self, body: Body, call_method: str, raw_request: Request | None = None

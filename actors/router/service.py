@@ -19,6 +19,7 @@ from actors.candidate.online import application_name, llm_config
 from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
 from actors.router.rules import Rules, operator_rules
+from actors.selector.checkpoint import tuned_test
 from cluster.roster import Roster
 from cluster.settings import RouterSettings
 from cluster.store import Store
@@ -41,7 +42,7 @@ def service(
     zoo: Zoo,
     roster: Roster,
     router: RouterSettings,
-    test: str,
+    selector_name: str,
     store: Store,
     handles: Mapping[str, DeploymentHandle],
 ) -> Service:
@@ -51,7 +52,7 @@ def service(
         zoo: that the application was built with.
         roster: what changed since.
         router: how it chooses.
-        test: aptitude test of the selector.
+        selector_name: that the application was built with.
         store: where cards lie.
         handles: of the candidates that the application was built with.
 
@@ -65,6 +66,8 @@ def service(
             update={"candidates": tuple(id for id in there.ids() if id in named)}
         )
     rules = operator_rules(there, router)
+    name = roster.selector_name or selector_name
+    test = tuned_test(store.local_folder(f"selectors/{name}"))
     cards = {card.model_id: card for card in load_cards(store, test, rules.candidates)}
     joined = {candidate.id for candidate in roster.joined}
     return Service(

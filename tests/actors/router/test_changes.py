@@ -168,7 +168,7 @@ def test_a_candidate_whose_window_is_too_small_is_not_asked(client: Any) -> None
 def test_by_name_there_is_nobody_else(client: Any) -> None:
     with pytest.raises(openai.InternalServerError, match="gone: 502: ") as caught:
         client.completions.create(model="gone", prompt="Say it.")
-    assert caught.value.body["type"] == "server_error"
+    assert caught.value.type == "server_error"
 
 
 def test_a_conversation_stays_with_its_candidate(client: Any) -> None:
@@ -180,8 +180,9 @@ def test_a_conversation_stays_with_its_candidate(client: Any) -> None:
     assert (first.model, second.model, chosen(second)["why"]) == ("best", "best", "conversation")
     other = [{"role": "user", "content": "Say what?"}, *more]
     assert client.chat.completions.create(model="auto", messages=other).model == "narrow"
-    wish = {"model_sat": {"stay_with": "best"}}
-    told = client.chat.completions.create(model="auto", messages=other, extra_body=wish)
+    told = client.chat.completions.create(
+        model="auto", messages=other, extra_body={"model_sat": {"stay_with": "best"}}
+    )
     assert (told.model, chosen(told)["why"]) == ("best", "conversation")
 
 

@@ -23,8 +23,8 @@ CANDIDATES, PER_TASK, TOKENS, REPETITIONS = 64, 20, 128, 30
 ENCODER = "all-minilm-l6-v2"
 
 
-def outcomes() -> OutcomeMatrix:
-    """Invented outcomes of 64 candidates in questions of 50 tasks."""
+def outcomes(candidates: int = CANDIDATES) -> OutcomeMatrix:
+    """Invented outcomes of some candidates in questions of 50 tasks."""
     rows = bank_questions(PER_TASK).to_pylist()
     tasks = sorted({row["category"] for row in rows})[:50]
     rows = [row for row in rows if row["category"] in tasks]
@@ -37,8 +37,8 @@ def outcomes() -> OutcomeMatrix:
         datasets=["bank"] * len(rows),
         categories=[row["category"] for row in rows],
         tasks=[row["category"] for row in rows],
-        candidates=[f"candidate-{number:02}" for number in range(CANDIDATES)],
-        scores_NM=draw.integers(0, 2, (len(rows), CANDIDATES)).astype(np.float32),
+        candidates=[f"candidate-{number:02}" for number in range(candidates)],
+        scores_NM=draw.integers(0, 2, (len(rows), candidates)).astype(np.float32),
     )
 
 

@@ -117,7 +117,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         """Scores and choice for every instruction, in their order; nothing is generated."""
         texts = [instruction_of(given) for given in body.all()]
         rules = self._rules(body.model_sat)
-        found = await asyncio.gather(*(self._scores(text) for text in texts))
+        found = await self._scores(texts)
         down, stay_with = self._service.down, body.model_sat.stay_with
         choices = [self._choice(rules, scored, stay_with, down) for scored in found]
         data = [asdict(choice) for choice in choices if choice]
@@ -127,7 +127,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
     async def told(self) -> dict[str, Any]:
         """Who is in service, for jobs that change it; not served over HTTP."""
-        scored = await self._scores("Who is scored?")
+        (scored,) = await self._scores(["Who is scored?"])
         return {
             "started_with": self._started_with,
             "in_service": self._service.zoo.ids(),
@@ -158,7 +158,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         """The answer of the candidate that is chosen, or of the next best that answers."""
         started, here, rules = time.monotonic(), self._service, self._rules(wish)
         stay_with = wish.stay_with or self._conversations.candidate(asked.messages)
-        scored = await self._scores(asked.text)
+        (scored,) = await self._scores([asked.text])
         chosen = time.monotonic()
         answer, choice = await self._forwarding.answer(
             lambda passed_over: self._choice(rules, scored, stay_with, passed_over),
@@ -202,18 +202,18 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         blind = scored.selector is None and choice.why == "policy"
         return replace(choice, selector=scored.selector, why="aptitude" if blind else choice.why)
 
-    async def _scores(self, text: str) -> Scored:
-        """What the selector says; where it says nothing, the cards' mean accuracies."""
+    async def _scores(self, texts: list[str]) -> list[Scored]:
+        """What the selector says of each; where it says nothing, the cards' mean accuracies."""
         for _ in range(_SELECTOR_TRIES):
             try:
                 async with asyncio.timeout(self._router.selector_seconds):
-                    found: Scored = await self._selector.scores.remote(text)
+                    found: list[Scored] = await self._selector.scores.remote(texts)
                     return found
             except TimeoutError:
                 break
             except (RayError, RayServeException) as error:
                 log.warning("the selector did not answer: %s", type(error).__name__)
-        return Scored(None, self._service.aptitudes)
+        return [Scored(None, self._service.aptitudes)] * len(texts)
 
     def _stream_options(self, id: str, body: Body) -> Any:
         """Has a stream tell its token counts. Endpoints elsewhere may not take that option."""

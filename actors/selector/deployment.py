@@ -8,12 +8,11 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
-
-from ray import serve
+from typing import NamedTuple
 
 from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
+from actors.selector.gathering import Gathering
 from actors.selector.scorer import Scorer
 from actors.selector.stored import load_stored
 from cluster.errors import UserError
@@ -62,14 +61,14 @@ class SelectorDeployment:
         self._load = partial(load_stored, self._store, device=device, before=before)
         self._roster = read_roster(self._store)
         self._loaded = self._load_for(self._roster)
-        scores: Any = self.scores  # a method that serve.batch gave setters
-        scores.set_max_batch_size(max_batch)
+        self._gathered = Gathering(self._score, max_batch)
         self._watching = asyncio.get_running_loop().create_task(self._watch(watch_seconds))
 
-    # No wait for a batch to fill: what comes in while one is scored makes up the next.
-    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0)  # type: ignore[untyped-decorator]
     async def scores(self, instructions: list[str]) -> list[Scored]:
-        """For one instruction (Serve gathers several): P('Yes') of each candidate by its id."""
+        """Of each instruction: P('Yes') of each candidate by its id."""
+        return await self._gathered(instructions)
+
+    async def _score(self, instructions: list[str]) -> list[Scored]:
         name, scorer, cards = self._loaded
         scores_NM = await asyncio.to_thread(scorer.scores, instructions, cards)
         ids = [card.model_id for card in cards]

@@ -235,6 +235,24 @@ class FilterSettings(Section):
     keep: int = Field(8, ge=1, description="candidates left for each instruction")
 
 
+class JournalSettings(Section):
+    """What the router writes down of its choices, and of the feedback on them."""
+
+    enabled: bool = Field(True, description="false: no choice is logged and no feedback taken")
+    text: Literal["none", "hashed", "full"] = Field(
+        "none",
+        description="of an instruction: nothing, its SHA-256 (short texts can be guessed from it), "
+        "or the text, without which feedback teaches a selector nothing",
+    )
+    flush_seconds: float = Field(
+        30.0, gt=0, description="time between files; what a replica loses that is killed"
+    )
+    flush_rows: int = Field(1000, ge=1, description="rows that make a file before it is due")
+    buffer_mib: int = Field(
+        64, ge=1, description="rows kept while the store is down; the oldest are dropped beyond"
+    )
+
+
 class RouterSettings(Section):
     """How the router chooses, and the serving application."""
 
@@ -251,6 +269,13 @@ class RouterSettings(Section):
         ge=0,
         le=1,
         description="share of output in all tokens, by which a candidate's two prices become one",
+    )
+
+    journal: JournalSettings = JournalSettings()
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="where traces go: OTLP over HTTP, such as http://host:4318/v1/traces",
     )
 
     host: str = "127.0.0.1"

@@ -4,6 +4,20 @@ from dataclasses import dataclass
 
 from actors.router.rules import Choice
 
+# Why a candidate was passed over. A reason is one of these, or one and a detail: "timeout: 30 s".
+REASONS = ("breaker", "unreachable", "timeout", "refused", "too-long", "failed")
+OTHER = "other"
+
+
+def reason_class(reason: str) -> str:
+    """The word that a reason begins with, or ``other``: what may be kept, counted and grouped by.
+
+    A detail may quote what a candidate said, and that the prompt: it stays out of store, metrics
+    and traces.
+    """
+    word = reason.partition(":")[0]
+    return word if word in REASONS else OTHER
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -20,6 +34,7 @@ class Answered:
         completion_tokens: likewise.
         cost: US dollars; None where tokens or the candidate's price are not known.
         broken: why the answer ended early; None where it is whole.
+        key_name: of the API key that came with the request; never the key.
     """
 
     response_id: str
@@ -32,3 +47,4 @@ class Answered:
     completion_tokens: int | None = None
     cost: float | None = None
     broken: str | None = None
+    key_name: str | None = None

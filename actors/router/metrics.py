@@ -1,0 +1,106 @@
+"""The router's own metrics, through Ray's metrics API to Prometheus.
+
+Owns their names and labels; in Prometheus they are led by ``ray_``, counters end in ``_total``, and
+Ray adds ``application``, ``deployment`` and ``replica``. Requests, errors and latencies as a whole
+are Serve's. Label values are few: candidates of the zoo, and words that the code knows; nothing of
+a prompt or a key. ``manifests/grafana/model-sat.json`` draws them.
+
+Ray puts a histogram's values in the middle of their buckets before it adds them up: read quantiles
+from one, not its sum.
+"""
+
+from typing import Literal, TypeAlias
+
+from ray.serve.metrics import Counter, Gauge, Histogram
+
+from actors.router.answered import Answered, reason_class
+from actors.router.rules import Choice
+
+Breaker: TypeAlias = Literal["closed", "half-open", "open"]
+
+_BREAKER_VALUES: dict[Breaker, int] = {"closed": 0, "half-open": 1, "open": 2}
+_SCORES = [step / 20 for step in range(1, 21)]
+_SELECTION_SECONDS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4]
+_ANSWER_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 150, 400]
+
+
+class RouterMetrics:
+    """One object a replica of the ingress; to be made within it, so that Ray knows whose it is."""
+
+    def __init__(self) -> None:
+        self._scores = Histogram(
+            "model_sat_scores", "P('Yes') of the chosen candidate", _SCORES, ("candidate",)
+        )
+        self._selection = Histogram(
+            "model_sat_selection_seconds",
+            "Seconds until a candidate was chosen",
+            _SELECTION_SECONDS,
+        )
+        self._choices = Counter(
+            "model_sat_choices", "Requests answered, by who answered and why", ("candidate", "why")
+        )
+        self._first = self._seconds("model_sat_first_token_seconds", "first")
+        self._whole = self._seconds("model_sat_answer_seconds", "last")
+        self._prompt_tokens = self._of_candidate("model_sat_prompt_tokens", "Tokens of prompts")
+        self._completion_tokens = self._of_candidate(
+            "model_sat_completion_tokens", "Tokens of answers"
+        )
+        self._cost = self._of_candidate("model_sat_cost_dollars", "US dollars that answers cost")
+        self._broken = self._of_candidate(
+            "model_sat_broken_answers", "Answers that ended early, after their first token"
+        )
+        self._passed_over = Counter(
+            "model_sat_passed_over", "Candidates that did not answer", ("candidate", "reason")
+        )
+        self._breaker = Gauge(
+            "model_sat_breaker_state", "0: closed, 1: half-open, 2: open", ("candidate",)
+        )
+        self._in_service = Gauge("model_sat_candidates", "Candidates that may be chosen")
+        self._dropped = Counter("model_sat_journal_dropped_rows", "Rows the journal has lost")
+
+    def chosen(self, choice: Choice, seconds: float) -> None:
+        """A candidate was chosen within ``seconds``, whether or not it is asked to answer."""
+        self._scores.observe(choice.score, {"candidate": choice.candidate})
+        self._selection.observe(seconds)
+
+    def answered(self, answered: Answered) -> None:
+        """A request is done."""
+        choice = answered.choice
+        candidate = {"candidate": choice.candidate}
+        self._choices.inc(1, candidate | {"why": choice.why})
+        self._first.observe(answered.first_seconds, candidate)
+        self._whole.observe(answered.seconds, candidate)
+        for counter, amount in (
+            (self._prompt_tokens, answered.prompt_tokens),
+            (self._completion_tokens, answered.completion_tokens),
+            (self._cost, answered.cost),
+        ):
+            if amount:  # Ray refuses to count nothing
+                counter.inc(amount, candidate)
+        if answered.broken is not None:
+            self._broken.inc(1, candidate)
+
+    def passed_over(self, candidate: str, reason: str) -> None:
+        """A candidate did not answer; ``reason`` as ``actors.router.answered`` says."""
+        self._passed_over.inc(1, {"candidate": candidate, "reason": reason_class(reason)})
+
+    def breaker(self, candidate: str, state: Breaker) -> None:
+        """The circuit breaker of a candidate is in that state now."""
+        self._breaker.set(_BREAKER_VALUES[state], {"candidate": candidate})
+
+    def in_service(self, candidates: int) -> None:
+        """So many candidates may be chosen now."""
+        self._in_service.set(candidates)
+
+    def journal_dropped(self, rows: int) -> None:
+        """The journal has lost so many rows more."""
+        self._dropped.inc(rows)
+
+    @staticmethod
+    def _seconds(name: str, token: str) -> Histogram:
+        description = f"Seconds until the {token} token of an answer"
+        return Histogram(name, description, _ANSWER_SECONDS, ("candidate",))
+
+    @staticmethod
+    def _of_candidate(name: str, description: str) -> Counter:
+        return Counter(name, description, ("candidate",))

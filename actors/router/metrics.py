@@ -5,10 +5,12 @@ Ray adds ``application``, ``deployment`` and ``replica``. Requests, errors and l
 are Serve's. Label values are few: candidates of the zoo, and words that the code knows; nothing of
 a prompt or a key. ``manifests/grafana/model-sat.json`` draws them.
 
-Ray puts a histogram's values in the middle of their buckets before it adds them up: read quantiles
-from one, not its sum.
+Two things about Ray 2.60. It puts a histogram's values in the middle of their buckets before it
+adds them up: read quantiles from one, not its sum. And a gauge that is not set again vanishes after
+two of its reports, 20 seconds: a thread sets ours again for as long as they are true.
 """
 
+import threading
 from typing import Literal, TypeAlias
 
 from ray.serve.metrics import Counter, Gauge, Histogram
@@ -21,6 +23,7 @@ Breaker: TypeAlias = Literal["closed", "half-open", "open"]
 _BREAKER_VALUES: dict[Breaker, int] = {"closed": 0, "half-open": 1, "open": 2}
 _SCORES = [step / 20 for step in range(1, 21)]
 _SELECTION_SECONDS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4]
+_REPEAT_SECONDS = 5.0
 _ANSWER_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 150, 400]
 
 
@@ -57,6 +60,11 @@ class RouterMetrics:
         )
         self._in_service = Gauge("model_sat_candidates", "Candidates that may be chosen")
         self._dropped = Counter("model_sat_journal_dropped_rows", "Rows the journal has lost")
+        self._lock = threading.Lock()
+        self._states: dict[str, Breaker] = {}
+        self._candidates: int | None = None
+        self._closing = threading.Event()
+        threading.Thread(target=self._repeat_gauges, name="metrics", daemon=True).start()
 
     def chosen(self, choice: Choice, seconds: float) -> None:
         """A candidate was chosen within ``seconds``, whether or not it is asked to answer."""
@@ -84,17 +92,39 @@ class RouterMetrics:
         """A candidate did not answer; ``reason`` as ``actors.router.answered`` says."""
         self._passed_over.inc(1, {"candidate": candidate, "reason": reason_class(reason)})
 
-    def breaker(self, candidate: str, state: Breaker) -> None:
-        """The circuit breaker of a candidate is in that state now."""
-        self._breaker.set(_BREAKER_VALUES[state], {"candidate": candidate})
+    def breaker(self, candidate: str, state: Breaker | None) -> None:
+        """The circuit breaker of a candidate is in that state now; None: there is none any more."""
+        with self._lock:
+            if state is None:
+                self._states.pop(candidate, None)
+            else:
+                self._states[candidate] = state
+        self._set_gauges()
 
     def in_service(self, candidates: int) -> None:
         """So many candidates may be chosen now."""
-        self._in_service.set(candidates)
+        with self._lock:
+            self._candidates = candidates
+        self._set_gauges()
 
     def journal_dropped(self, rows: int) -> None:
         """The journal has lost so many rows more."""
         self._dropped.inc(rows)
+
+    def close(self) -> None:
+        """What was a state is not true any longer."""
+        self._closing.set()
+
+    def _repeat_gauges(self) -> None:
+        while not self._closing.wait(_REPEAT_SECONDS):
+            self._set_gauges()
+
+    def _set_gauges(self) -> None:
+        with self._lock:
+            for candidate, state in self._states.items():
+                self._breaker.set(_BREAKER_VALUES[state], {"candidate": candidate})
+            if self._candidates is not None:
+                self._in_service.set(self._candidates)
 
     @staticmethod
     def _seconds(name: str, token: str) -> Histogram:

@@ -73,8 +73,9 @@ def routed() -> Any:
 
             self.metrics = RouterMetrics()
             self.metrics.in_service(3)
-            for candidate, state in (("a", "closed"), ("b", "half-open"), ("c", "open")):
+            for candidate, state in (("a", "open"), ("a", "closed"), ("b", "half-open")):
                 self.metrics.breaker(candidate, state)  # type: ignore[arg-type]
+            self.metrics.breaker("c", "open")
 
         @http.get("/answer")
         def answer(self, candidate: str, why: str) -> None:
@@ -105,8 +106,8 @@ def routed() -> Any:
 
 
 @pytest.fixture(scope="module")
-def scraped(ray_cluster: None) -> Iterator[Scraped]:
-    """What Prometheus reads from the node, once everything of ours is there."""
+def endpoint(ray_cluster: None) -> Iterator[str]:
+    """Where Prometheus reads the metrics of the node; the application above has been used."""
     import ray
     from ray import serve
 
@@ -119,24 +120,33 @@ def scraped(ray_cluster: None) -> Iterator[Scraped]:
             httpx.get(f"http://127.0.0.1:{PORT}/{path}").raise_for_status()
         assert httpx.get(f"http://127.0.0.1:{PORT}/fail").status_code == 503
         node = ray.nodes()[0]
-        url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
-        yield scrape(
-            url, {each.metric for query in queries().values() for each in selectors(query)}
-        )
+        yield f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     finally:
         serve.shutdown()
 
 
+@pytest.fixture(scope="module")
+def scraped(endpoint: str) -> Scraped:
+    """What is there once all is that the dashboard asks for."""
+    wanted = {each.metric for query in queries().values() for each in selectors(query)}
+    return scrape(endpoint, wanted)
+
+
 def scrape(url: str, wanted: set[str]) -> Scraped:
-    """All samples, by the name that queries use; processes report every ten seconds."""
-    deadline = time.monotonic() + 45
+    """All samples by the name that queries use, once all of ``wanted`` was there.
+
+    Processes report every ten seconds; some of Serve's gauges are there for twenty only.
+    """
+    deadline = time.monotonic() + 60
+    seen: Scraped = {}
     while True:
         found: Scraped = {}
         for family in text_string_to_metric_families(httpx.get(url).text):
             for sample in family.samples:
                 found.setdefault(sample.name, []).append((sample.labels, sample.value))
-        if wanted <= found.keys() or time.monotonic() > deadline:
-            return found
+        seen |= found
+        if wanted <= seen.keys() or time.monotonic() > deadline:
+            return seen
         time.sleep(0.5)
 
 
@@ -218,6 +228,14 @@ def test_labels_tell_nothing_of_prompts_or_keys(scraped: Scraped) -> None:
     ours = {name: rows for name, rows in scraped.items() if name.startswith("ray_model_sat_")}
     told = {text for rows in ours.values() for labels, _ in rows for text in labels.values()}
     assert not [text for text in told if "secret" in text or text == "key"]
+
+
+@pytest.mark.slow
+def test_a_state_stays_for_as_long_as_it_is_true(endpoint: str, scraped: Scraped) -> None:
+    time.sleep(2 * 10)  # a gauge that nobody sets vanishes after two of Ray's reports
+    later = scrape(endpoint, set())
+    for gauge in ("ray_model_sat_breaker_state", "ray_model_sat_candidates"):
+        assert [number for _, number in later[gauge]] == [number for _, number in scraped[gauge]]
 
 
 def test_every_panel_reads_the_data_source_of_the_dashboard() -> None:

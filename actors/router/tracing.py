@@ -6,9 +6,10 @@ business: it drops spans rather than wait. Names follow OpenTelemetry's conventi
 AI where there are any; no text of a prompt or an answer is in them.
 
 Ray Serve has tracing of its own (``serve.start(tracing_config=...)``), of proxies and replicas: it
-has its own exporter and knows nothing of candidates. Where it is on, these spans are children of
-the ingress replica's; where it is off, of the caller's (W3C ``traceparent``). Whether a trace is
-sampled is the parent's decision; without one ``OTEL_TRACES_SAMPLER`` says it (all, if not set).
+has its own exporter and knows nothing of candidates. A request goes on with the caller's trace (W3C
+``traceparent``), else with that of the ingress replica where Serve's tracing is on; the caller's
+comes first, for Serve 2.60 begins a new one all the same. Whether a trace is sampled is the
+parent's decision; without one ``OTEL_TRACES_SAMPLER`` says it (all, if not set).
 Not covered: a ``traceparent`` for the candidate's own engine.
 """
 
@@ -22,7 +23,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, StatusCode, get_current_span, set_span_in_context
+from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from actors.router.answered import Answered, reason_class
@@ -46,10 +47,7 @@ class Tracing:
     @staticmethod
     def parent(headers: Mapping[str, str]) -> Context:
         """What a request is a part of; to be asked while it is being handled."""
-        here = get_current()
-        if get_current_span(here).get_span_context().is_valid:
-            return here
-        return TraceContextTextMapPropagator().extract(headers, Context())
+        return TraceContextTextMapPropagator().extract(headers, get_current())
 
     def answered(self, answered: Answered, parent: Context) -> None:
         """Records the spans of a request that is done just now."""

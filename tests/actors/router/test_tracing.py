@@ -136,17 +136,19 @@ def test_the_callers_trace_goes_on(collector: Collector, make_answered: MakeAnsw
     assert {span.trace_id.hex() for span in collector.spans.values()} == {TRACE}
 
 
-def test_the_span_of_the_replica_comes_before_the_callers(
-    collector: Collector, make_answered: MakeAnswered
+@pytest.mark.parametrize("called", [False, True])
+def test_without_a_caller_the_trace_of_the_replica_goes_on(
+    called: bool, collector: Collector, make_answered: MakeAnswered
 ) -> None:
     tracing = Tracing(collector.url)
     replica = TracerProvider().get_tracer("ray").start_span("replica", Context())
     with use_span(replica):
-        parent = tracing.parent(Headers({"traceparent": f"00-{TRACE}-{CALLER}-01"}))
+        headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"} if called else {}
+        parent = tracing.parent(Headers(headers))
     tracing.answered(make_answered(), parent)
     tracing.close()
-    (of,) = {span.trace_id for span in collector.spans.values()}
-    assert int.from_bytes(of) == replica.get_span_context().trace_id
+    (of,) = {span.trace_id.hex() for span in collector.spans.values()}
+    assert of == (TRACE if called else f"{replica.get_span_context().trace_id:032x}")
 
 
 def test_a_trace_that_the_caller_does_not_sample_is_not_sent(

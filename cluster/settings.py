@@ -157,6 +157,9 @@ class RefinementSettings(Section):
 class TuningSettings(Section):
     """How a selector is tuned on outcomes."""
 
+    feedback: bool = Field(
+        False, description="tune on what collect-feedback wrote as well, beside the exam"
+    )
     loss: Literal["paper", "ranking", "both", "likelihood", "anchored"] = Field(
         "paper",
         description="paper: eq. 5, a candidate's instructions compared; ranking: an instruction's "

@@ -22,6 +22,7 @@ VERBS = {
     "tune-selector": "Tune a selector on the outcomes of the exam.",
     "serve-router": "Serve all candidates behind one OpenAI-compatible address.",
     "route-dataset": "Route and answer a whole data set of instructions.",
+    "collect-feedback": "Make outcomes of the feedback on the served router's answers.",
     "quality-cost": "What a threshold of policy cheapest-above buys, on held-out outcomes.",
     "assess": "Measure selection on past outcomes: accuracy, intervals, a report with plots.",
     "demo": "The whole way in small: examine, tune, serve, ask.",

@@ -6,14 +6,14 @@ tables lie in ``feedback/`` as ``actors.examiner.outcomes`` reads a folder of pu
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.router.journal import CHOICES_FOLDER, FEEDBACK_FOLDER
-from cluster.errors import TableError
+from cluster.errors import StoreError, TableError
 from cluster.store import Store
 from cluster.tables import (
     FEEDBACK,
@@ -100,31 +100,39 @@ def outcomes_of_feedback(store: Store) -> Collected:
 
 
 def write_collected(store: Store, collected: Collected) -> str:
-    """Puts the two tables into ``feedback/``, in place of older ones; returns where that is."""
+    """Puts the two tables into ``feedback/``, in place of older ones; returns where that is.
+
+    Raises:
+        TableError: there are no outcomes; the message says what was left out.
+    """
+    if not collected.joined:
+        found = "; ".join(f"{rows} left out: {why}" for why, rows in collected.left_out.items())
+        raise TableError(
+            f"{store.url_of(FEEDBACK_FOLDER)}: no outcome can be made of it; {found or 'no row'}"
+        )
     store.write_table(f"{FOLDER}/questions.parquet", collected.questions)
     store.write_table(f"{FOLDER}/outcomes.parquet", collected.outcomes)
     return store.url_of(FOLDER)
 
 
-def load_collected(store: Store, ids: Iterable[str]) -> tuple[pa.Table, pa.Table]:
-    """QUESTIONS and OUTCOMES of the candidates ``ids`` that ``write_collected`` put there.
+def with_feedback(
+    store: Store, ids: Sequence[str], questions: pa.Table, outcomes: pa.Table
+) -> tuple[pa.Table, pa.Table]:
+    """QUESTIONS and OUTCOMES, and after them those collected of the candidates ``ids``.
 
     Raises:
         StoreError: nothing was collected.
-        TableError: a table breaks a rule, or there is nothing of these candidates.
+        TableError: a table of ``feedback/`` breaks a rule.
     """
-    place = store.url_of(FOLDER)
-    questions = check_questions(store.read_table(f"{FOLDER}/questions.parquet"), place)
-    outcomes = check_outcomes(store.read_table(f"{FOLDER}/outcomes.parquet"), place)
-    wanted = pa.array(sorted(ids), pa.string())
-    kept = outcomes.filter(pc.is_in(outcomes["model_id"], value_set=wanted))
-    if kept.num_rows == 0:
-        there = ", ".join(sorted(set(outcomes["model_id"].to_pylist())))
-        raise TableError(
-            f"{place}: no outcome of {', '.join(wanted.to_pylist())}; there are some of: {there}"
-        )
-    asked = kept["question_id"].combine_chunks()
-    return questions.filter(pc.is_in(questions["question_id"], value_set=asked)), kept
+    if not store.exists(f"{FOLDER}/outcomes.parquet"):
+        raise StoreError(f"{store.url_of(FOLDER)}: no outcomes; run: model-sat collect-feedback")
+    more = check_outcomes(store.read_table(f"{FOLDER}/outcomes.parquet"), store.url_of(FOLDER))
+    asked = check_questions(store.read_table(f"{FOLDER}/questions.parquet"), store.url_of(FOLDER))
+    more = more.filter(pc.is_in(more["model_id"], value_set=pa.array(ids, pa.string())))
+    return (
+        pa.concat_tables([questions.select(QUESTIONS.names), asked]),
+        pa.concat_tables([outcomes.select(OUTCOMES.names), more]),
+    )
 
 
 def _tables(store: Store, folder: str, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -9,24 +9,25 @@ import pytest
 from actors.assessor.parts import read_source
 from actors.assessor.plan import Source
 from actors.examiner.card import CapabilityCard
-from actors.examiner.outcomes import read_outcomes
+from actors.examiner.outcomes import outcome_matrix, read_outcomes
 from actors.router.answered import Answered
 from actors.router.journal import Journal
 from actors.router.records import (
-    load_collected,
     outcomes_of_feedback,
     read_choices,
     read_feedback,
+    with_feedback,
     write_collected,
 )
 from actors.tuner.samples import read_samples
 from cluster.errors import StoreError, TableError
 from cluster.settings import JournalSettings
 from cluster.store import Store
-from cluster.tables import FEEDBACK, JOURNAL, OUTCOMES, QUESTIONS
+from cluster.tables import FEEDBACK, JOURNAL, OUTCOMES, QUESTIONS, from_rows
 
 MakeAnswered = Callable[..., Answered]
 FULL = JournalSettings(text="full")
+QUESTION = [{"dataset": "d", "category": "c", "prompt": "Exam?", "answer": "yes"}]
 
 
 @pytest.fixture
@@ -111,16 +112,25 @@ def test_tuning_and_assessment_read_what_was_collected(
         faust = matrix.prompts.index("Who wrote Faust?")
         np.testing.assert_array_equal(matrix.scores_NM[faust], [0.0, np.nan])
         np.testing.assert_array_equal(matrix.scores_NM[1 - faust], [0.75, 0.0])
-    questions, outcomes = load_collected(store, ["a", "gone"])
+    exam = from_rows([row | {"question_id": "exam"} for row in QUESTION], QUESTIONS)
+    right = from_rows([{"model_id": "a", "question_id": "exam", "score": 1.0}], OUTCOMES)
+    questions, outcomes = with_feedback(store, ["a", "gone"], exam, right)
     assert set(outcomes["model_id"].to_pylist()) == {"a"}
+    assert len(outcome_matrix(questions, outcomes)) == 3
     samples = read_samples(outcomes, questions, [make_card("a", [0.5])], held_out=1e-9)
-    assert samples.train[0][1:] == (["What is 2 + 2?"], ["Who wrote Faust?"])
+    assert samples.train[0][1:] == (["Exam?", "What is 2 + 2?"], ["Who wrote Faust?"])
 
 
-def test_what_was_not_collected_is_named(store: Store, make_answered: MakeAnswered) -> None:
-    with pytest.raises(StoreError, match=r"feedback/questions\.parquet: no such file"):
-        load_collected(store, ["a"])
-    fill(store, make_answered)
-    write_collected(store, outcomes_of_feedback(store))
-    with pytest.raises(TableError, match="no outcome of c; there are some of: a, b"):
-        load_collected(store, ["c"])
+def test_what_was_not_collected_is_named(store: Store) -> None:
+    with pytest.raises(
+        StoreError, match=r"/feedback: no outcomes; run: model-sat collect-feedback"
+    ):
+        with_feedback(store, ["a"], QUESTIONS.empty_table(), OUTCOMES.empty_table())
+    with pytest.raises(TableError, match="no outcome can be made of it; no row"):
+        write_collected(store, outcomes_of_feedback(store))
+    log = Journal(store, FULL)
+    log.feedback("made up", 1.0, None)
+    log.close()
+    with pytest.raises(TableError, match="1 left out: no such answer in the journal"):
+        write_collected(store, outcomes_of_feedback(store))
+    assert not store.exists("feedback")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.router.answered import Answered
@@ -101,6 +101,7 @@ def test_of_the_text_no_more_is_kept_than_was_set(
     assert (b"of one" in file.read_bytes()) == kept
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     batches=st.lists(st.integers(1, 40), min_size=1, max_size=4),
     flush_rows=st.integers(1, 60),
@@ -144,9 +145,9 @@ def test_no_row_is_lost_or_doubled_while_the_store_works(
 def test_rows_are_written_when_enough_have_gathered_or_time_has_passed(
     tmp_path: Path, make_answered: MakeAnswered
 ) -> None:
-    for settings in ({"flush_rows": 3}, {"flush_seconds": 0.05}):
-        store = Store(str(tmp_path / str(settings)))
-        log = journal(store, **settings)
+    for due in ({"flush_rows": 3}, {"flush_seconds": 0.05}):
+        store = Store(str(tmp_path / str(due)))
+        log = journal(store, **due)
         for row in range(3):
             log.record(make_answered(f"r{row}"))
         wait_until(lambda store=store: read_choices(store).num_rows == 3)  # type: ignore[misc]

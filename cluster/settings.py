@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from cluster.errors import SettingsError
 
@@ -105,7 +113,7 @@ class ItemResponseSettings(Section):
         192, ge=8, description="longer instructions keep their head and their tail"
     )
     precision: Precision = Field(
-        "float32", description="of the encoder on CPUs; int8 is several times faster"
+        "int8", description="of the encoder on CPUs; int8 chooses as well, several times faster"
     )
     landmarks: int = Field(1500, ge=1, description="past instructions the kernel compares with")
     kernel_width: float = Field(
@@ -225,9 +233,19 @@ class CheapestAbovePolicy(Section):
     threshold: float = Field(ge=0, le=1, description="score that is good enough")
 
 
-PolicyKind = Literal["best-quality", "value", "cheapest-above"]
+class LatencyCapPolicy(Section):
+    """The highest score among candidates that begin to answer soon enough; else the soonest."""
+
+    kind: Literal["latency-cap"] = "latency-cap"
+    seconds: float = Field(
+        gt=0, allow_inf_nan=False, description="until an answer begins, as measured lately"
+    )
+
+
+PolicyKind = Literal["best-quality", "value", "cheapest-above", "latency-cap"]
 Policy = Annotated[
-    BestQualityPolicy | ValuePolicy | CheapestAbovePolicy, Field(discriminator="kind")
+    BestQualityPolicy | ValuePolicy | CheapestAbovePolicy | LatencyCapPolicy,
+    Field(discriminator="kind"),
 ]
 
 
@@ -256,6 +274,20 @@ class JournalSettings(Section):
     )
 
 
+class EscalationSettings(Section):
+    """Who answers where no candidate is likely to be right."""
+
+    candidate: str = Field(min_length=1, description="id in the zoo; chosen for this only or not")
+    floor: float = Field(ge=0, le=1, description="some score must reach this, or it is asked")
+
+
+class BreakerSettings(Section):
+    """When a candidate that fails is left out for a while."""
+
+    failures: int = Field(5, ge=1, description="one after the other, until it is left out")
+    seconds: float = Field(10.0, gt=0, description="until it is tried again")
+
+
 class RouterSettings(Section):
     """How the router chooses, and the serving application."""
 
@@ -273,6 +305,23 @@ class RouterSettings(Section):
         le=1,
         description="share of output in all tokens, by which a candidate's two prices become one",
     )
+    escalation: EscalationSettings | None = None
+    breaker: BreakerSettings = BreakerSettings()
+    conversation_margin: float | None = Field(
+        0.1,
+        ge=0,
+        description="a chat stays with its candidate unless another scores that much higher; "
+        "null: every turn is chosen for itself",
+    )
+    first_token_seconds: float = Field(
+        60.0, gt=0, description="a candidate whose answer has not begun by then has failed"
+    )
+    selector_seconds: float = Field(
+        10.0, gt=0, description="without scores by then, the best mean aptitude is chosen"
+    )
+    watch_seconds: float = Field(
+        1.0, gt=0, description="between looks at who has joined or left, and who is running"
+    )
 
     journal: JournalSettings = JournalSettings()
     otlp_endpoint: str | None = Field(
@@ -284,9 +333,21 @@ class RouterSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     auto_name: str = Field("auto", min_length=1, description="model name that lets us choose")
-    selector_replicas: int = Field(1, ge=1)
+    ingress_replicas: int = Field(1, ge=1)
+    selector_replicas: int = Field(1, ge=1, description="at least; and of batch routing")
+    selector_max_replicas: int | None = Field(None, ge=1, description="null: no autoscaling")
     selector_gpus: float = Field(0.0, ge=0, description="GPUs of a selector replica; 0: on CPU")
-    selector_batch: int = Field(8, ge=1, description="instructions scored together at most")
+    selector_batch: int = Field(32, ge=1, description="instructions scored together at most")
+
+    @model_validator(mode="after")
+    def _most_is_not_less_than_least(self) -> "RouterSettings":
+        most = self.selector_max_replicas
+        if most is not None and most < self.selector_replicas:
+            raise ValueError(
+                f"'selector_max_replicas' must be at least 'selector_replicas'; found {most} and "
+                f"{self.selector_replicas}"
+            )
+        return self
 
 
 class RoutingSettings(Section):
@@ -317,6 +378,12 @@ class Settings(Section):
     router: RouterSettings = RouterSettings()
     routing: RoutingSettings = RoutingSettings()
     ray: RaySettings = RaySettings()
+
+
+class CandidateSettings(Settings):
+    """Settings of a run, and the candidate of its zoo that a job is about."""
+
+    candidate: str = Field(min_length=1, description="id in the zoo")
 
 
 def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:

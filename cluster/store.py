@@ -9,6 +9,7 @@ A store is a local folder or any URL that ``pyarrow.fs`` knows (``s3://``, ``gs:
     exams/TEST/outcomes/ID.parquet outcomes of a candidate
     selectors/NAME/                a tuned selector: safetensors + JSON
     tuning/NAME/                   checkpoints of a tuning run
+    router/                        who joined or left a serving router (``cluster.roster``)
     routed/NAME/                   answers, choices and scores of a routed data set
     journal/choices/DAY/           choices of the served router, by the day they were written
     journal/feedback/DAY/          feedback on their answers
@@ -82,6 +83,13 @@ class Store:
             stream.write(data)
         if self.is_local:
             Path(aside).replace(place)
+
+    def delete(self, path: str) -> None:
+        """Deletes a file. Raises StoreError if it is not there."""
+        try:
+            self.filesystem.delete_file(self.path(path))
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.url_of(path)}: no such file") from error
 
     def read_bytes(self, path: str) -> bytes:
         """A file's bytes. Raises StoreError if it is not there."""

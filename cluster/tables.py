@@ -88,10 +88,12 @@ JOURNAL = pa.schema(
         pa.field("instruction", pa.string()),
         pa.field("instruction_sha256", pa.string()),
         pa.field("model_id", pa.string(), False),  # who answered
-        pa.field("score", pa.float64(), False),  # its P('Yes')
+        pa.field("score", pa.float64()),  # its P('Yes'); null where no selector knows it
         pa.field("scores", pa.list_(SCORE), False),  # of all that could be chosen
+        pa.field("selector", pa.string()),  # who gave them; null: the cards' mean accuracies
         pa.field("policy", pa.string(), False),
-        pa.field("why", pa.string(), False),  # policy, conversation, escalation or fallback
+        # policy, aptitude, conversation, escalation or fallback
+        pa.field("why", pa.string(), False),
         # Who came before and does not answer; the reason is one of a few words.
         pa.field("passed_over", pa.list_(PASSED_OVER), False),
         pa.field("selection_seconds", pa.float64(), False),  # until the choice

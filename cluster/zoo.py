@@ -19,6 +19,12 @@ class Price(Section):
     input: float = Field(0.0, ge=0)
     output: float = Field(0.0, ge=0)
 
+    def of(self, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+        """US dollars of one answer; None where its tokens are not known."""
+        if prompt_tokens is None or completion_tokens is None:
+            return None
+        return (prompt_tokens * self.input + completion_tokens * self.output) / 1e6
+
 
 class Resources(Section):
     """What one replica of a candidate takes, and how many replicas there may be."""
@@ -81,9 +87,19 @@ class Candidate(Section):
     engine: Engine
     resources: Resources = Resources()
     price: Price = Price()
+    context_window: int | None = Field(
+        None, ge=1, description="tokens of prompt and answer; null: vLLM's max_model_len, if given"
+    )
     release_date: datetime.date | None = None
     notes: str = Field("", description="languages, licence: expert knowledge for the capability")
     modalities: tuple[Literal["text", "image"], ...] = ("text",)
+
+    def window(self) -> int | None:
+        """Tokens that prompt and answer may have together; None where that is not said."""
+        if self.context_window is None and isinstance(self.engine, VllmEngine):
+            given = self.engine.args.get("max_model_len")
+            return given if isinstance(given, int) else None
+        return self.context_window
 
 
 class Zoo(Section):

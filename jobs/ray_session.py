@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+from cluster.errors import UserError
 from cluster.settings import RaySettings
 
 
@@ -27,3 +28,19 @@ def ray_session(settings: RaySettings) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def running_cluster(settings: RaySettings) -> Iterator[None]:
+    """Connects to the cluster that serves: ``settings.address``, or the one on this machine.
+
+    Raises:
+        UserError: there is none.
+    """
+    with ExitStack() as stack:
+        address = settings.address or "auto"
+        try:
+            stack.enter_context(ray_session(settings.model_copy(update={"address": address})))
+        except ConnectionError as error:
+            raise UserError(f"key 'ray.address': no Ray cluster runs at '{address}'") from error
+        yield

@@ -1,12 +1,14 @@
 """The engines online: one candidate's ``LLMConfig``, for Ray Serve's OpenAI application.
 
-Owns which server runs a candidate, and with which resources. How requests reach it is the
-ingress' business: Ray's, or the router's.
+Owns which server runs a candidate, with which resources, and which of its replicas answers. How
+requests reach it is the ingress' business: Ray's, or the router's.
 """
 
 from typing import Any
 
-from ray.serve.llm import LLMConfig
+from ray.serve import Application
+from ray.serve.llm import LLMConfig, build_llm_deployment
+from ray.serve.llm.request_router import PrefixCacheAffinityRouter
 
 from actors.candidate import placement
 from actors.candidate.servers import RemoteServer, StandInServer
@@ -35,11 +37,25 @@ def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
         engine_kwargs=candidate.engine.model_dump(),
         accelerator_config={"kind": "cpu"},
         deployment_config={
-            "autoscaling_config": _autoscaling(candidate.resources),
+            **_scaling(candidate.resources),
             # It waits for others most of the time.
             "ray_actor_options": {"num_cpus": min(candidate.resources.cpus, 0.1)},
         },
     )
+
+
+def build_app(candidate: Candidate, store: Store) -> Application:
+    """The candidate as an application of its own, for one that joins a running router.
+
+    Raises:
+        StoreError, SettingsError: as ``llm_config``.
+    """
+    return build_llm_deployment(llm_config(candidate, store))
+
+
+def application_name(id: str) -> str:
+    """What a candidate's own application is called."""
+    return f"candidate-{id}"
 
 
 def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMConfig:
@@ -56,16 +72,22 @@ def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMC
         placement_group_config={"bundles": placement.bundles(resources)},
         runtime_env={"env_vars": placement.variables(resources)},
         deployment_config={
-            "autoscaling_config": _autoscaling(resources),
+            **_scaling(resources),
             # The bundles hold all the CPUs; Serve adds the replica's own to the first one.
             "ray_actor_options": {"num_cpus": 0},
         },
     )
 
 
-def _autoscaling(resources: Resources) -> dict[str, Any]:
-    return {
-        "min_replicas": resources.min_replicas,
-        "max_replicas": max(resources.min_replicas, resources.max_replicas),
-        "target_ongoing_requests": _BUSY_REPLICA,
+def _scaling(resources: Resources) -> dict[str, Any]:
+    most = max(resources.min_replicas, resources.max_replicas)
+    scaling: dict[str, Any] = {
+        "autoscaling_config": {
+            "min_replicas": resources.min_replicas,
+            "max_replicas": most,
+            "target_ongoing_requests": _BUSY_REPLICA,
+        }
     }
+    if most > 1:  # the same prefix finds the replica whose cache is warm
+        scaling["request_router_config"] = {"request_router_class": PrefixCacheAffinityRouter}
+    return scaling

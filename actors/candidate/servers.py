@@ -143,13 +143,15 @@ class StandInServer(EnginelessServer):
         self._stand_in = StandInEngine.model_validate(llm_config.engine_kwargs)
 
     async def _answer(self, path: str, request: Request, kind: Any) -> AsyncIterator[Part]:
-        await asyncio.sleep(self._stand_in.seconds)
         chat = kind is ChatCompletionResponse
-        if request.stream:
-            for event in self._events(request, chat):
-                yield event
-        else:
+        if not request.stream:
+            await asyncio.sleep(self._stand_in.seconds)
             yield kind.model_validate(self._whole(request, chat))
+            return
+        events = list(self._events(request, chat))
+        for event in events:
+            await asyncio.sleep(self._stand_in.seconds / len(events))
+            yield event
 
     def _whole(self, request: Request, chat: bool) -> dict[str, Any]:
         reply = self._stand_in.reply

@@ -1,22 +1,33 @@
 """What came of one request: the page that journal, metrics and traces read."""
 
+import re
 from dataclasses import dataclass
 
 from actors.router.rules import Choice
 
-# Why a candidate was passed over. A reason is one of these, or one and a detail: "timeout: 30 s".
-REASONS = ("breaker", "unreachable", "timeout", "refused", "too-long", "failed")
-OTHER = "other"
+# Classes of the reasons in ``Choice.passed_over``, by how the sentences begin that say them in
+# ``service``, ``rules`` and ``forwarding``.
+_CLASSES = {
+    "down": re.compile(r"no replica of it"),
+    "breaker": re.compile(r"it failed again and again"),
+    "timeout": re.compile(r"its answer did not begin"),
+    "too-long": re.compile(
+        r"its context window|4\d\d: .*(?:context (?:length|window)|max_model_len)"
+    ),
+    "busy": re.compile(r"429: "),
+    "refused": re.compile(r"\d{3}: "),
+    "failed": re.compile(r"\w+: "),
+}
+REASONS = (*_CLASSES, OTHER := "other")
 
 
 def reason_class(reason: str) -> str:
-    """The word that a reason begins with, or ``other``: what may be kept, counted and grouped by.
+    """One of ``REASONS``: what may be kept, counted and grouped by.
 
-    A detail may quote what a candidate said, and that the prompt: it stays out of store, metrics
-    and traces.
+    The reason itself may quote what a candidate said, and that the prompt: it stays out of store,
+    metrics and traces.
     """
-    word = reason.partition(":")[0]
-    return word if word in REASONS else OTHER
+    return next((name for name, begins in _CLASSES.items() if begins.match(reason)), OTHER)
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,19 @@
 ``import_path: actors.router.app:build_app``; the arguments are those of ``RouterArgs``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ray import serve
 
 # Ray publishes how to give an ingress more routes, but not these, which that takes.
-from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
 from ray.llm._internal.serve.core.ingress.ingress import DEFAULT_ENDPOINTS, init
 from ray.serve import Application
-from ray.serve.llm import LLMConfig, build_llm_deployment
+from ray.serve.llm import build_llm_deployment
 from ray.serve.llm.ingress import make_fastapi_ingress
 
 from actors.candidate.online import llm_config
-from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
 from actors.router.ingress import SelectingIngress, answer_errors_as_openai
 from actors.router.rules import operator_rules
@@ -27,6 +25,8 @@ from cluster.errors import SettingsError
 from cluster.settings import RouterSettings, Section, Settings
 from cluster.store import Store
 from cluster.zoo import load_zoo
+
+NAME = "model-sat"
 
 
 class RouterArgs(Section):
@@ -47,59 +47,65 @@ def build_app(args: RouterArgs) -> Application:
         StoreError: the selector, a card or a model folder is not in the store.
     """
     zoo = load_zoo(args.zoo)
-    auto_name = args.router.auto_name
-    if auto_name in zoo.ids():
+    if args.router.auto_name in zoo.ids():
         raise SettingsError(
-            f"{args.zoo}: no candidate may be called '{auto_name}': the name lets the selector "
-            "choose (key 'router.auto_name')"
+            f"{args.zoo}: no candidate may be called '{args.router.auto_name}': the name lets the "
+            "selector choose (key 'router.auto_name')"
         )
     router, store = args.router, Store(args.store)
     rules = operator_rules(zoo, router)
     # Replicas load these again; here it is said at once if they are not there.
     test = tuned_test(store.local_folder(f"selectors/{args.selector_name}"))
-    cards = {card.model_id: card for card in load_cards(store, test, rules.candidates)}
-    selector = serve.deployment(
+    load_cards(store, test, rules.candidates)
+    configs = [llm_config(candidate, store) for candidate in zoo.candidates]
+    return _ingress(router).bind(
+        candidates={config.model_id: build_llm_deployment(config) for config in configs},
+        selector=_selector(args, rules.candidates),
+        zoo=zoo,
+        router=router,
+        selector_name=args.selector_name,
+        store_url=store.url,
+    )
+
+
+def _selector(args: RouterArgs, candidates: tuple[str, ...]) -> Application:
+    router = args.router
+    options: dict[str, Any] = {"num_replicas": router.selector_replicas}
+    if router.selector_max_replicas:
+        options = {
+            "autoscaling_config": {
+                "min_replicas": router.selector_replicas,
+                "max_replicas": router.selector_max_replicas,
+                "target_ongoing_requests": router.selector_batch,
+            }
+        }
+    deployment = serve.deployment(
         SelectorDeployment,
-        num_replicas=router.selector_replicas,
         max_ongoing_requests=256,
         ray_actor_options={"num_gpus": router.selector_gpus},
-    ).bind(
-        store.url,
+        **options,
+    )
+    return deployment.bind(
+        Store(args.store).url,
         args.selector_name,
-        rules.candidates,
+        candidates,
         device="cuda" if router.selector_gpus else "cpu",
         max_batch=router.selector_batch,
+        watch_seconds=router.watch_seconds,
         before=router.filter,
     )
-    configs = [llm_config(candidate, store) for candidate in zoo.candidates]
-    return _ingress(configs, cards, selector=selector, auto_name=auto_name, rules=rules)
 
 
-def _ingress(
-    configs: list[LLMConfig], cards: Mapping[str, CapabilityCard], **chooses: Any
-) -> Application:
-    """As Ray's ``build_openai_app``, with ``/v1/select``, OpenAI's errors, and capabilities."""
+def _ingress(router: RouterSettings) -> Any:
+    """As Ray's ``build_openai_app`` makes it, with ``/v1/select`` and OpenAI's errors."""
     http = init()
     answer_errors_as_openai(http)
     routes = DEFAULT_ENDPOINTS | {"select": lambda app: app.post("/v1/select")}
     ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
-    return serve.deployment(ingress, **SelectingIngress.get_deployment_options(configs)).bind(
-        llm_deployments={config.model_id: build_llm_deployment(config) for config in configs},
-        model_cards={
-            config.model_id: to_model_metadata(
-                config.model_id, config, _capability(cards.get(config.model_id))
-            )
-            for config in configs
-        },
-        **chooses,
-    )
-
-
-def _capability(card: CapabilityCard | None) -> dict[str, Any]:
-    """What ``/v1/models`` tells of a candidate; nothing of one that ``auto`` may not choose."""
-    if card is None:
-        return {}
-    return {"capability": card.model_dump(mode="json", include={"test", "tasks", "notes"})}
+    options = SelectingIngress.get_deployment_options()
+    options["autoscaling_config"]["min_replicas"] = router.ingress_replicas
+    options["autoscaling_config"]["max_replicas"] = router.ingress_replicas
+    return serve.deployment(ingress, **options)
 
 
 @contextmanager
@@ -114,7 +120,7 @@ def serving(settings: Settings) -> Iterator[str]:
     host, port = settings.router.host, settings.router.port
     serve.start(http_options={"host": host, "port": port})
     try:
-        serve.run(app, name="model-sat", route_prefix="/")
+        serve.run(app, name=NAME, route_prefix="/")
         yield f"http://{host}:{port}/v1"
     finally:
         serve.shutdown()

@@ -53,7 +53,7 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
     base = f"routed/{routing.output}"
     rules = operator_rules(zoo, settings.router)
     engines = {
-        id: batch_engine(zoo.candidate(id), store, routing.batch_size) for id in rules.candidates
+        id: batch_engine(zoo.candidate(id), store, routing.batch_size) for id in rules.answering()
     }
     scored = _score_once(base, rules, settings, store)
     counts = {
@@ -93,6 +93,7 @@ def _score_once(base: str, rules: Rules, settings: Settings, store: Store) -> pa
         "filter": before and before.model_dump(),
         "candidates": sorted(rules.candidates),
         "policy": rules.policy.model_dump(),
+        "escalation": rules.escalation and rules.escalation.model_dump(),
         "prices": rules.prices,
     }
     if store.exists(f"{base}/asked.json") and store.read_json(f"{base}/asked.json") != asked:
@@ -164,13 +165,18 @@ class _Score:
                 "instruction_id": instruction_id,
                 "messages": chat,
                 "scores": [{"model_id": id, "score": score} for id, score in of.items()],
-                "model_id": self.rules.choice(of).candidate,
+                "model_id": self._chosen(of),
             }
             for instruction_id, chat, of in zip(
                 instructions["instruction_id"].to_pylist(), messages, scores, strict=True
             )
         ]
         return pa.Table.from_pylist(rows, schema=SCORED)
+
+    def _chosen(self, scores: Mapping[str, float]) -> str:
+        choice = self.rules.choice(scores)
+        assert choice, "every candidate has a score, and none is passed over"
+        return choice.candidate
 
 
 def _messages(row: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -1,71 +1,60 @@
 """The OpenAI-compatible ingress: Ray's own, with one more model name that lets us choose.
 
-A request for ``auto`` is scored by the selector and goes to the chosen candidate; a request for a
-candidate's id goes straight there. Everything else (parameters, streaming, errors, model cards) is
-Ray's. What was chosen stands in the response: ``model``, the headers, and a ``model_sat`` object
-(in the first event of a stream) which OpenAI clients ignore. A request may have an object
-``model_sat`` too, with its wishes (``actors.router.rules.Wish``). ``/v1/select`` chooses only.
+A request for ``auto`` is scored by the selector and goes to the chosen candidate, or, if that one
+does not begin to answer, to the next best; a request for a candidate's id goes straight there.
+Everything else (parameters, streaming, model cards) is Ray's. What was chosen stands in the
+response: ``model``, the headers, and a ``model_sat`` object (in the first event of a stream) which
+OpenAI clients ignore. A request may have an object ``model_sat`` too, with its wishes
+(``actors.router.rules.Wish``). ``/v1/select`` chooses only.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any, TypeAlias
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import Field, model_validator
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
-from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
+from ray.serve.llm.openai_api_models import ChatCompletionRequest
 from starlette.exceptions import HTTPException as HTTPError
 
+from actors.router.answered import Answered
+from actors.router.conversations import Conversations
+from actors.router.forwarding import Forwarding, Send
+from actors.router.requests import (
+    Asked,
+    Body,
+    SelectRequest,
+    asked_of,
+    callers_mistake,
+    checked_wish,
+    instruction_of,
+    taken_wish,
+)
+from actors.router.responses import Told, openai_error, with_choice
 from actors.router.rules import Choice, Rules, Wish
-from actors.selector.instruction import instruction_text
+from actors.router.service import Service, service, who_is_down
+from actors.selector.deployment import Scored
 from cluster.errors import UserError
-from cluster.settings import Section, validated
+from cluster.roster import Roster, read_roster
+from cluster.settings import RouterSettings
+from cluster.store import Store
+from cluster.zoo import RemoteEngine, Zoo
 
-CANDIDATE_HEADER = "x-model-sat-candidate"
-SCORES_HEADER = "x-model-sat-scores"
-_EVENT = "data: "
-
-Chat: TypeAlias = list[dict[str, Any]]
-
-
-class _Wished(Section):
-    model_sat: Wish = Wish()
-
-
-class SelectRequest(_Wished):
-    """Body of ``/v1/select``: a prompt, a chat, or several instructions of either form."""
-
-    prompt: str | None = None
-    messages: Chat | None = None
-    instructions: list[str | Chat] | None = Field(None, min_length=1, max_length=1024)
-
-    @model_validator(mode="after")
-    def _one_of_three(self) -> "SelectRequest":
-        given = [self.prompt, self.messages, self.instructions]
-        if sum(found is not None for found in given) != 1:
-            raise ValueError("needs exactly one of 'prompt', 'messages' and 'instructions'")
-        return self
-
-    def all(self) -> list[str | Chat]:
-        """Every instruction that was given."""
-        one = self.prompt if self.prompt is not None else self.messages
-        return [one] if one is not None else self.instructions or []
-
-
-@contextmanager
-def _callers_mistake() -> Iterator[None]:
-    """Makes an HTTPException 400 of a UserError."""
-    try:
-        yield
-    except UserError as error:
-        raise HTTPException(400, str(error)) from error
+log = logging.getLogger("ray.serve")
+_OPTIONS: Any = ChatCompletionRequest.model_fields["stream_options"].annotation
+_COUNT_TOKENS = TypeAdapter(_OPTIONS).validate_python({"include_usage": True})
+_SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 
 
 class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes carry no types
@@ -73,62 +62,185 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
     def __init__(
         self,
-        *args: Any,
+        *,
+        candidates: Mapping[str, DeploymentHandle],
         selector: DeploymentHandle,
-        auto_name: str,
-        rules: Rules,
-        **kwargs: Any,
+        zoo: Zoo,
+        router: RouterSettings,
+        selector_name: str,
+        store_url: str,
     ) -> None:
-        super().__init__(*args, **kwargs)
-        self._selector = selector
-        self._auto_name = auto_name
-        self._rules = rules
+        """As ``actors.router.app`` binds it: candidates are those of the zoo it is built with."""
+        store = Store(store_url)
+        self._read = partial(read_roster, store)
+        self._made = partial(
+            service,
+            zoo,
+            router=router,
+            selector_name=selector_name,
+            store=store,
+            handles=candidates,
+        )
+        self._started_with = zoo.ids()
+        self._roster = self._read()
+        self._service = self._made(self._roster)
+        super().__init__(dict(self._service.handles), dict(self._service.models))
+        # By value: half the time of a call, and what goes there and back is small.
+        self._selector = selector.options(_by_reference=False)
+        self._router = router
+        self._forwarding = Forwarding(router.breaker, router.first_token_seconds)
+        self._conversations = Conversations()
+        self._answered: Callable[[Answered], None] = lambda answered: None
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def model(self, model_id: str) -> Any:
         """The card of a candidate, or of ``auto``."""
-        if model_id != self._auto_name:
+        if model_id != self._router.auto_name:
             return await super().model(model_id)
-        card = next(iter(self._model_cards.values()))
+        card, rules = next(iter(self._model_cards.values())), self._service.rules
         chooses = {
-            "candidates": sorted(self._rules.candidates),
-            "policy": self._rules.policy.model_dump(),
-            "allow_policies": self._rules.allow_policies,
+            "candidates": sorted(rules.candidates),
+            "policy": rules.policy.model_dump(),
+            "allow_policies": rules.allow_policies,
         }
         return card.model_copy(
-            update={"id": self._auto_name, "owned_by": "model-sat", "metadata": chooses}
+            update={"id": self._router.auto_name, "owned_by": "model-sat", "metadata": chooses}
         )
 
     async def models(self) -> Any:
         """All candidates and ``auto``."""
         cards = await super().models()
-        cards.data.insert(0, await self.model(self._auto_name))
+        cards.data.insert(0, await self.model(self._router.auto_name))
         return cards
 
     async def select(self, body: SelectRequest) -> Response:
         """Scores and choice for every instruction, in their order; nothing is generated."""
         texts = [instruction_of(given) for given in body.all()]
-        choices = await self._choices(texts, body.model_sat)
-        return JSONResponse({"object": "list", "data": [asdict(choice) for choice in choices]})
+        rules = self._rules(body.model_sat)
+        found = await asyncio.gather(*(self._scores(text) for text in texts))
+        down, stay_with = self._service.down, body.model_sat.stay_with
+        choices = [self._choice(rules, scored, stay_with, down) for scored in found]
+        data = [asdict(choice) for choice in choices if choice]
+        if len(data) < len(choices):
+            raise HTTPException(503, "no candidate is running")
+        return JSONResponse({"object": "list", "data": data})
+
+    async def told(self) -> dict[str, Any]:
+        """Who is in service, for jobs that change it; not served over HTTP."""
+        scored = await self._scores("Who is scored?")
+        return {
+            "started_with": self._started_with,
+            "in_service": self._service.zoo.ids(),
+            "scored": sorted(scored.scores) if scored.selector else [],
+            "selector": scored.selector,
+        }
 
     async def _process_llm_request(
-        self,
-        body: ChatCompletionRequest | CompletionRequest,
-        call_method: str,
-        raw_request: Request | None = None,
+        self, body: Body, call_method: str, raw_request: Request | None = None
     ) -> Response:
-        choice = None
-        wish = taken_wish(body)
-        if body.model == self._auto_name:
-            (choice,) = await self._choices([requested_text(body)], checked_wish(wish))
-            body.model = choice.candidate
-        response: Response = await super()._process_llm_request(body, call_method, raw_request)
-        return with_choice(response, choice) if choice else response
+        wish, options = taken_wish(body), body.stream_options
 
-    async def _choices(self, texts: Sequence[str], wish: Wish) -> list[Choice]:
-        with _callers_mistake():
-            rules = self._rules.within(wish)
-        scores = await asyncio.gather(*(self._selector.scores.remote(text) for text in texts))
-        return [rules.choice(of) for of in scores]
+        async def send(id: str) -> Response:
+            body.model = id
+            body.stream_options = options or self._stream_options(id, body)
+            answer: Response = await super(SelectingIngress, self)._process_llm_request(
+                body, call_method, raw_request
+            )
+            return answer
+
+        if body.model == self._router.auto_name:
+            return await self._auto(asked_of(body), checked_wish(wish), send, not options)
+        id = await self._get_model_id(body.model)  # raises 404 where there is none
+        answer = await self._forwarding.by_name(id, send)
+        return with_choice(answer, None, lambda told: None, drop_usage=not options)
+
+    async def _auto(self, asked: Asked, wish: Wish, send: Send, drop_usage: bool) -> Response:
+        """The answer of the candidate that is chosen, or of the next best that answers."""
+        started, here, rules = time.monotonic(), self._service, self._rules(wish)
+        stay_with = wish.stay_with or self._conversations.candidate(asked.messages)
+        scored = await self._scores(asked.text)
+        chosen = time.monotonic()
+        answer, choice = await self._forwarding.answer(
+            lambda passed_over: self._choice(rules, scored, stay_with, passed_over),
+            send,
+            rules.too_long(len(asked.text.encode()), asked.answer_tokens),
+            here.down,
+        )
+        if asked.messages:
+            self._conversations.answered(asked.messages, choice.candidate)
+        begun = time.monotonic()
+
+        def ended(told: Told) -> None:
+            price = here.zoo.candidate(choice.candidate).price
+            self._answered(
+                Answered(
+                    response_id=told.response_id,
+                    instruction=asked.text,
+                    choice=choice,
+                    selection_seconds=chosen - started,
+                    first_seconds=begun - started,
+                    seconds=time.monotonic() - started,
+                    prompt_tokens=told.prompt_tokens,
+                    completion_tokens=told.completion_tokens,
+                    cost=price.of(told.prompt_tokens, told.completion_tokens),
+                    broken=told.broken,
+                )
+            )
+
+        return with_choice(answer, choice, ended, drop_usage)
+
+    def _rules(self, wish: Wish) -> Rules:
+        with callers_mistake():
+            return self._service.rules.within(wish)
+
+    def _choice(
+        self, rules: Rules, scored: Scored, stay_with: str | None, passed_over: Mapping[str, str]
+    ) -> Choice | None:
+        choice = rules.choice(scored.scores, self._forwarding.latencies(), stay_with, passed_over)
+        if choice is None:
+            return None
+        blind = scored.selector is None and choice.why == "policy"
+        return replace(choice, selector=scored.selector, why="aptitude" if blind else choice.why)
+
+    async def _scores(self, text: str) -> Scored:
+        """What the selector says; where it says nothing, the cards' mean accuracies."""
+        for _ in range(_SELECTOR_TRIES):
+            try:
+                async with asyncio.timeout(self._router.selector_seconds):
+                    found: Scored = await self._selector.scores.remote(text)
+                    return found
+            except TimeoutError:
+                break
+            except (RayError, RayServeException) as error:
+                log.warning("the selector did not answer: %s", type(error).__name__)
+        return Scored(None, self._service.aptitudes)
+
+    def _stream_options(self, id: str, body: Body) -> Any:
+        """Has a stream tell its token counts. Endpoints elsewhere may not take that option."""
+        remote = isinstance(self._service.zoo.candidate(id).engine, RemoteEngine)
+        return _COUNT_TOKENS if body.stream and not remote else None
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._router.watch_seconds)
+            try:
+                await asyncio.to_thread(self._look)
+            except (UserError, OSError, RayError, RayServeException) as error:
+                log.warning("who is in service could not be read: %s", error)
+
+    def _look(self) -> None:
+        """Takes up who joined and left, and who is running."""
+        roster, here = self._read(), self._service
+        if roster != self._roster:
+            here = self._made(roster)
+            self._take_up(roster, here)
+        self._service = replace(here, down=who_is_down(here, serve.status()))
+
+    def _take_up(self, roster: Roster, here: Service) -> None:
+        self._default_serve_handles = dict(here.handles)
+        self._model_cards = dict(here.models)
+        self._configured_serve_handles.clear()
+        self._roster = roster
 
 
 def answer_errors_as_openai(http: FastAPI) -> None:
@@ -141,84 +253,8 @@ def answer_errors_as_openai(http: FastAPI) -> None:
 async def _invalid(request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    return _openai_error(400, f"{place}: {first['msg']}", place)
+    return JSONResponse(openai_error(400, f"{place}: {first['msg']}", place), 400)
 
 
 async def _refused(request: Request, error: Any) -> JSONResponse:
-    return _openai_error(error.status_code, error.detail)
-
-
-def _openai_error(status: int, message: str, param: str | None = None) -> JSONResponse:
-    error = {"message": message, "type": "invalid_request_error", "param": param, "code": status}
-    return JSONResponse({"error": error}, status)
-
-
-def taken_wish(body: ChatCompletionRequest | CompletionRequest) -> Any:
-    """Takes ``model_sat`` out of a request, as it was sent: candidates never see it."""
-    return (body.model_extra or {}).pop("model_sat", {})
-
-
-@_callers_mistake()
-def checked_wish(wish: Any) -> Wish:
-    """``model_sat`` of a request. Raises HTTPException 400 where it breaks a rule."""
-    return validated(_Wished, {"model_sat": wish}, "request").model_sat
-
-
-@_callers_mistake()
-def requested_text(body: ChatCompletionRequest | CompletionRequest) -> str:
-    """The instruction in a request. Raises HTTPException 400 where there is no text in it."""
-    if not hasattr(body, "messages"):
-        return instruction_of(_prompt_text(body.prompt))
-    for message in body.messages:
-        if not isinstance(message.get("content"), str | None):
-            # Pydantic hands parts over as an iterator that can be read once only.
-            message["content"] = list(message["content"])
-    return instruction_of(body.messages)
-
-
-def _prompt_text(prompt: Any) -> str:
-    prompts = [prompt] if isinstance(prompt, str) else prompt
-    if not isinstance(prompts, list) or not all(isinstance(part, str) for part in prompts):
-        raise UserError("a candidate is chosen by text: 'prompt' must be text, not tokens")
-    return "\n".join(prompts)  # several prompts of one request go to one candidate
-
-
-@_callers_mistake()
-def instruction_of(prompt_or_chat: str | Chat) -> str:
-    """The text a candidate is chosen by. Raises HTTPException 400 where there is none."""
-    if isinstance(prompt_or_chat, str):
-        prompt_or_chat = [{"role": "user", "content": prompt_or_chat.strip()}]
-    text = instruction_text(prompt_or_chat)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON can hold half a character; tokenizers fail on it
-        raise UserError(f"an instruction must be Unicode text: {error.reason}") from error
-    return text
-
-
-def choice_headers(choice: Choice) -> dict[str, str]:
-    """The choice as HTTP headers."""
-    return {CANDIDATE_HEADER: choice.candidate, SCORES_HEADER: json.dumps(choice.scores)}
-
-
-def with_choice(response: Response, choice: Choice) -> Response:
-    """The response with the choice in its headers and its JSON, or in a stream's first event."""
-    if isinstance(response, StreamingResponse):
-        response.headers.update(choice_headers(choice))
-        response.body_iterator = _first_event_with(response.body_iterator, choice)
-        return response
-    content = json.loads(bytes(response.body))
-    return JSONResponse(
-        {**content, "model_sat": asdict(choice)}, response.status_code, choice_headers(choice)
-    )
-
-
-async def _first_event_with(stream: Any, choice: Choice) -> AsyncIterator[str]:
-    waiting = True
-    async for chunk in stream:
-        if waiting and chunk.startswith(_EVENT):
-            # One chunk may hold several events; only the first one is taken apart.
-            event, _, rest = chunk.removeprefix(_EVENT).partition("\n\n")
-            first = json.dumps({**json.loads(event), "model_sat": asdict(choice)})
-            chunk, waiting = f"{_EVENT}{first}\n\n{rest}", False
-        yield chunk
+    return JSONResponse(openai_error(error.status_code, error.detail), error.status_code)

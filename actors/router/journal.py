@@ -220,6 +220,7 @@ def _choice_row(answered: Answered, text: str) -> dict[str, Any]:
         "model_id": choice.candidate,
         "score": choice.score,
         "scores": list(choice.scores.items()),
+        "selector": choice.selector,
         "policy": choice.policy,
         "why": choice.why,
         "passed_over": [(id, reason_class(why)) for id, why in choice.passed_over.items()],

@@ -11,16 +11,15 @@ two of its reports, 20 seconds: a thread sets ours again for as long as they are
 """
 
 import threading
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
 
 from ray.serve.metrics import Counter, Gauge, Histogram
 
 from actors.router.answered import Answered, reason_class
+from actors.router.breakers import State
 from actors.router.rules import Choice
 
-Breaker: TypeAlias = Literal["closed", "half-open", "open"]
-
-_BREAKER_VALUES: dict[Breaker, int] = {"closed": 0, "half-open": 1, "open": 2}
+_BREAKER_VALUES: dict[State, int] = {"closed": 0, "half-open": 1, "open": 2}
 _SCORES = [step / 20 for step in range(1, 21)]
 _SELECTION_SECONDS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4]
 _REPEAT_SECONDS = 5.0
@@ -50,7 +49,7 @@ class RouterMetrics:
         )
         self._cost = self._of_candidate("model_sat_cost_dollars", "US dollars that answers cost")
         self._broken = self._of_candidate(
-            "model_sat_broken_answers", "Answers that ended early, after their first token"
+            "model_sat_broken_answers", "Answers that failed, or were left, after their first token"
         )
         self._passed_over = Counter(
             "model_sat_passed_over", "Candidates that did not answer", ("candidate", "reason")
@@ -61,19 +60,21 @@ class RouterMetrics:
         self._in_service = Gauge("model_sat_candidates", "Candidates that may be chosen")
         self._dropped = Counter("model_sat_journal_dropped_rows", "Rows the journal has lost")
         self._lock = threading.Lock()
-        self._states: dict[str, Breaker] = {}
+        self._states: dict[str, State] = {}
         self._candidates: int | None = None
         self._closing = threading.Event()
         threading.Thread(target=self._repeat_gauges, name="metrics", daemon=True).start()
 
     def chosen(self, choice: Choice, seconds: float) -> None:
         """A candidate was chosen within ``seconds``, whether or not it is asked to answer."""
-        self._scores.observe(choice.score, {"candidate": choice.candidate})
+        if choice.score is not None:
+            self._scores.observe(choice.score, {"candidate": choice.candidate})
         self._selection.observe(seconds)
 
     def answered(self, answered: Answered) -> None:
-        """A request is done."""
+        """A request is done; counts whom it passed over as well."""
         choice = answered.choice
+        self.passed_over(choice.passed_over)
         candidate = {"candidate": choice.candidate}
         self._choices.inc(1, candidate | {"why": choice.why})
         self._first.observe(answered.first_seconds, candidate)
@@ -88,11 +89,14 @@ class RouterMetrics:
         if answered.broken is not None:
             self._broken.inc(1, candidate)
 
-    def passed_over(self, candidate: str, reason: str) -> None:
-        """A candidate did not answer; ``reason`` as ``actors.router.answered`` says."""
-        self._passed_over.inc(1, {"candidate": candidate, "reason": reason_class(reason)})
+    def passed_over(self, reasons: Mapping[str, str]) -> None:
+        """Candidates that did not answer, and why. Of a request that somebody answered in the end
+        ``answered`` tells it.
+        """
+        for candidate, reason in reasons.items():
+            self._passed_over.inc(1, {"candidate": candidate, "reason": reason_class(reason)})
 
-    def breaker(self, candidate: str, state: Breaker | None) -> None:
+    def breaker(self, candidate: str, state: State | None) -> None:
         """The circuit breaker of a candidate is in that state now; None: there is none any more."""
         with self._lock:
             if state is None:

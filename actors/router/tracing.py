@@ -92,6 +92,7 @@ def _attributes(answered: Answered) -> dict[str, Any]:
         "gen_ai.usage.output_tokens": answered.completion_tokens,
         "model_sat.candidate": choice.candidate,
         "model_sat.score": choice.score,
+        "model_sat.selector": choice.selector,
         "model_sat.policy": choice.policy,
         "model_sat.why": choice.why,
         "model_sat.cost": answered.cost,

@@ -1,21 +1,45 @@
 """The selector on Ray Serve: scores of all candidates for an instruction, batched across requests.
 
-The method is in ``actors.selector.scoring``; here is only what carries it onto Ray.
+The method is in ``actors.selector.scoring``; here is only what carries it onto Ray, and takes up
+another selector, or candidates that join and leave, while requests go on being answered.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from ray import serve
 
+from actors.examiner.card import CapabilityCard
+from actors.examiner.records import load_cards
+from actors.selector.scorer import Scorer
 from actors.selector.stored import load_stored
+from cluster.errors import UserError
+from cluster.roster import Roster, read_roster
 from cluster.settings import FilterSettings
 from cluster.store import Store
 
+log = logging.getLogger("ray.serve")
+_WARM_UP = "What is asked first should not wait until all is loaded."
+
+
+class Scored(NamedTuple):
+    """P('Yes') by candidate id, and the name of the selector that says so; None if none could."""
+
+    selector: str | None
+    scores: Mapping[str, float]
+
+
+class _Loaded(NamedTuple):
+    name: str
+    scorer: Scorer
+    cards: list[CapabilityCard]
+
 
 class SelectorDeployment:
-    """Holds a tuned selector and the capability cards of a zoo's candidates."""
+    """Holds a tuned selector and the capability cards of the candidates in service."""
 
     def __init__(
         self,
@@ -25,22 +49,55 @@ class SelectorDeployment:
         *,
         device: str,
         max_batch: int,
+        watch_seconds: float,
         before: FilterSettings | None = None,
     ) -> None:
-        """Loads ``selectors/NAME`` and the candidates' cards of the test it was tuned with.
+        """Loads the selector and the candidates' cards of the test it was tuned with.
 
         Raises:
             StoreError: as ``load_stored``.
         """
-        self._selector, self._cards = load_stored(
-            Store(store_url), selector_name, model_ids, device, before
-        )
+        self._store = Store(store_url)
+        self._started = (selector_name, tuple(model_ids))
+        self._load = partial(load_stored, self._store, device=device, before=before)
+        self._roster = read_roster(self._store)
+        self._loaded = self._load_for(self._roster)
         scores: Any = self.scores  # a method that serve.batch gave setters
         scores.set_max_batch_size(max_batch)
+        self._watching = asyncio.get_running_loop().create_task(self._watch(watch_seconds))
 
-    @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.005)  # type: ignore[untyped-decorator]
-    async def scores(self, instructions: list[str]) -> list[dict[str, float]]:
+    # No wait for a batch to fill: what comes in while one is scored makes up the next.
+    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0)  # type: ignore[untyped-decorator]
+    async def scores(self, instructions: list[str]) -> list[Scored]:
         """For one instruction (Serve gathers several): P('Yes') of each candidate by its id."""
-        scores_NM = await asyncio.to_thread(self._selector.scores, instructions, self._cards)
-        ids = [card.model_id for card in self._cards]
-        return [dict(zip(ids, row, strict=True)) for row in scores_NM.tolist()]
+        name, scorer, cards = self._loaded
+        scores_NM = await asyncio.to_thread(scorer.scores, instructions, cards)
+        ids = [card.model_id for card in cards]
+        return [Scored(name, dict(zip(ids, row, strict=True))) for row in scores_NM.tolist()]
+
+    async def _watch(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                roster = await asyncio.to_thread(read_roster, self._store)
+                if roster != self._roster:
+                    self._loaded = await asyncio.to_thread(self._load_for, roster)
+                    self._roster = roster
+            except (UserError, OSError) as error:
+                log.warning("selector '%s' goes on as it is: %s", self._loaded.name, error)
+
+    def _load_for(self, roster: Roster) -> _Loaded:
+        """The selector that the roster asks for, with the cards of who is in service."""
+        name, started = self._started
+        name = roster.selector_name or name
+        joined = [candidate.id for candidate in roster.joined]
+        ids = [id for id in dict.fromkeys([*started, *joined]) if id not in roster.left]
+        before = getattr(self, "_loaded", None)
+        if before and before.name == name:  # weights stay; only who is in service changed
+            loaded = _Loaded(
+                name, before.scorer, load_cards(self._store, before.cards[0].test, ids)
+            )
+        else:
+            loaded = _Loaded(name, *self._load(name, ids))
+        loaded.scorer.scores([_WARM_UP], loaded.cards)
+        return loaded

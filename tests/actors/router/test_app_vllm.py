@@ -1,39 +1,67 @@
-"""The served application with real vLLM engines: a plain and a streaming chat through ``auto``."""
+"""The router with real vLLM engines: it answers, one more joins, and one is killed."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
+import ray
+import yaml
 from openai import OpenAI
+from ray.util import list_named_actors
 
+from actors.examiner.aptitude import planned_test
 from actors.examiner.card import CapabilityCard
 from actors.router.app import serving
+from actors.router.onboarding import onboard
 from cluster.settings import Settings, load_settings
 from cluster.store import Store
-from cluster.zoo import load_zoo
 
 ROOT = Path(__file__).parents[3]
+FIRST, SECOND = "smollm2-135m-instruct", "gemma-3-270m"
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm]
 
 
 @pytest.fixture(scope="module")
-def served(
-    ray_cluster: None,
+def settings(
+    tmp_path_factory: pytest.TempPathFactory,
     laptop_models: Store,
-    put_selector: Callable[..., None],
+    tiny_sources: Any,
+    put_fast_selector: Callable[..., None],
     make_card: Callable[..., CapabilityCard],
-) -> Iterator[str]:
-    run = ROOT / "manifests/runs/laptop.yaml"
-    zoo = ROOT / "manifests/zoos/laptop.yaml"
-    settings: Settings = load_settings(
-        run, [f"store={laptop_models.url}", f"zoo={zoo}", "router.port=8124"]
+) -> Settings:
+    """The laptop zoo's SmolLM2 alone, with a card; Gemma sits the test later."""
+    laptop = yaml.safe_load((ROOT / "manifests/zoos/laptop.yaml").read_text())
+    (first,) = [one for one in laptop["candidates"] if one["id"] == FIRST]
+    folder = tmp_path_factory.mktemp("router")
+    (folder / "store").mkdir()
+    (folder / "store/models").symlink_to(laptop_models.path("models"))
+    zoo = folder / "zoo.yaml"
+    zoo.write_text(yaml.safe_dump({"name": "one", "candidates": [first]}))
+    settings = load_settings(
+        ROOT / "manifests/runs/fast.yaml",
+        [
+            f"store={folder}/store",
+            f"zoo={zoo}",
+            f"selector.encoder={tiny_sources().encoder}",
+            "selector.layers=[1]",
+            "exam={tasks: 2, shots: 2}",
+            "router={port: 8124, watch_seconds: 0.5}",
+        ],
     )
-    one, other = load_zoo(zoo).ids()
-    put_selector(settings, [make_card(one, [0.3, 0.6]), make_card(other, [0.5, 0.2])])
+    card = make_card(FIRST, [1.0, 1.0])
+    put_fast_selector(
+        settings, [card.model_copy(update={"test": planned_test(settings.exam).hash})]
+    )
+    return settings
+
+
+@pytest.fixture(scope="module")
+def client(ray_cluster: None, settings: Settings) -> Iterator[Any]:
     with serving(settings) as url:
-        yield url
+        yield OpenAI(base_url=url, api_key="none", timeout=300, max_retries=0)
 
 
 def question(text: str) -> dict[str, Any]:
@@ -44,31 +72,55 @@ def question(text: str) -> dict[str, Any]:
     }
 
 
-def test_auto_and_every_candidate_answer(served: str) -> None:
-    client: Any = OpenAI(base_url=served, api_key="none", timeout=300)
-    ids = ["smollm2-135m-instruct", "gemma-3-270m"]
-    for id in ids:
-        reply = client.chat.completions.create(
-            model=id, **question("What is the capital of France?")
-        )
-        assert reply.model == id
-        assert "Paris" in reply.choices[0].message.content
-
-    plain = client.chat.completions.create(
-        model="auto", **question("What is the capital of France?")
-    )
+def test_auto_answers_plain_and_streaming(client: Any) -> None:
+    asked = question("What is the capital of France?")
+    plain = client.chat.completions.create(model="auto", **asked)
     choice = plain.model_extra["model_sat"]
-    assert plain.model == choice["candidate"] == max(choice["scores"], key=choice["scores"].get)
-    assert set(choice["scores"]) == set(ids)
+    assert plain.model == choice["candidate"] == FIRST
     assert "Paris" in plain.choices[0].message.content
     assert plain.usage.completion_tokens > 0
 
-    chunks = list(
-        client.chat.completions.create(
-            model="auto", stream=True, **question("What is the capital of France?")
-        )
-    )
-    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    chunks = list(client.chat.completions.create(model="auto", stream=True, **asked))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert chunks[0].model_extra["model_sat"] == choice
     assert text == plain.choices[0].message.content
     assert len(chunks) > 3
+
+    counted = {"stream": True, "stream_options": {"include_usage": True}}
+    *_, last = client.chat.completions.create(model="auto", **counted, **asked)
+    assert last.usage.completion_tokens == plain.usage.completion_tokens
+
+
+def test_what_is_too_long_for_the_engine_is_the_callers_mistake(client: Any) -> None:
+    with pytest.raises(openai.BadRequestError, match="no candidate answered"):
+        client.chat.completions.create(model="auto", **question("Paris and Rome. " * 2000))
+
+
+def test_one_more_joins_and_takes_over_when_the_other_is_killed(
+    client: Any, settings: Settings
+) -> None:
+    laptop = settings.model_copy(update={"zoo": str(ROOT / "manifests/zoos/laptop.yaml")})
+    card = onboard(laptop, SECOND)
+    assert (card.model_id, len(card.tasks)) == (SECOND, 2)
+    asked = question("What is the capital of France?")
+    direct = client.chat.completions.create(model=SECOND, **asked)
+    assert (direct.model, "Paris" in direct.choices[0].message.content) == (SECOND, True)
+    auto = client.chat.completions.create(model="auto", **asked)
+    assert set(auto.model_extra["model_sat"]["scores"]) == {FIRST, SECOND}
+    assert auto.model == FIRST  # whose card says that it knows everything
+
+    kill(FIRST)
+    reply = client.chat.completions.create(model="auto", **asked)
+    assert reply.model == SECOND
+    assert FIRST in reply.model_extra["model_sat"]["passed_over"]
+    assert "Paris" in reply.choices[0].message.content
+
+
+def kill(candidate: str) -> None:
+    """Kills the engine of a candidate, as a crash would."""
+    (actor,) = [
+        actor
+        for actor in list_named_actors(all_namespaces=True)
+        if actor["name"].startswith("SERVE_REPLICA::") and candidate in actor["name"]
+    ]
+    ray.kill(ray.get_actor(actor["name"], namespace=actor["namespace"]))

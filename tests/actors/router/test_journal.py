@@ -52,7 +52,7 @@ def test_a_row_says_what_was_chosen_and_what_came_of_it(
     store: Store, make_answered: MakeAnswered
 ) -> None:
     log = journal(store)
-    reasons = {"b": "timeout: 30 s on 'my secret'", "c": "Traceback of 'my secret'"}
+    reasons = {"b": "429: on 'my secret'", "c": "Traceback of 'my secret'"}
     log.record(make_answered(why="fallback", passed_over=reasons, broken="cut", key_name="team"))
     log.close()
     table = read_choices(store)
@@ -66,10 +66,11 @@ def test_a_row_says_what_was_chosen_and_what_came_of_it(
         "model_id": "a",
         "score": 0.75,
         "scores": [{"model_id": "a", "score": 0.75}, {"model_id": "b", "score": 0.25}],
+        "selector": None,
         "policy": "best-quality",
         "why": "fallback",
         "passed_over": [
-            {"model_id": "b", "reason": "timeout"},
+            {"model_id": "b", "reason": "busy"},
             {"model_id": "c", "reason": "other"},
         ],
         "selection_seconds": 0.004,
@@ -223,6 +224,16 @@ def test_a_replica_knows_its_latest_answers(store: Store, make_answered: MakeAns
     assert log.knows("r1")
     assert log.knows("r20000")
     log.close()
+
+
+def test_a_candidate_that_no_selector_knows_has_no_score(
+    store: Store, make_answered: MakeAnswered
+) -> None:
+    log = journal(store)
+    log.record(make_answered(why="escalation", score=None, selector="s"))
+    log.close()
+    (row,) = read_choices(store).to_pylist()
+    assert (row["score"], row["selector"]) == (None, "s")
 
 
 def test_a_row_is_taken_down_in_no_time(store: Store, make_answered: MakeAnswered) -> None:

@@ -79,11 +79,16 @@ def routed() -> Any:
 
         @http.get("/answer")
         def answer(self, candidate: str, why: str) -> None:
-            choice = Choice(candidate, 0.75, "best-quality", {candidate: 0.75}, why)  # type: ignore[arg-type]
+            passed_over = {"c": "429: on 'my secret'"} if why == "fallback" else {}
+            choice = Choice(
+                candidate,
+                0.75,
+                "best-quality",
+                {candidate: 0.75},
+                why,  # type: ignore[arg-type]
+                passed_over,
+            )
             self.metrics.chosen(choice, 0.003)
-            if why == "fallback":
-                self.metrics.passed_over("c", "timeout: 30 s on 'my secret'")
-                self.metrics.passed_over("c", "Traceback of 'my secret'")
             broken = "the engine died" if why == "escalation" else None
             self.metrics.answered(
                 Answered("r", "my secret", choice, 0.003, 0.2, 2.0, 100, 40, 0.01, broken, "key")
@@ -91,7 +96,9 @@ def routed() -> Any:
 
         @http.get("/silent")
         def silent(self) -> None:
-            choice = Choice("a", 0.0, "best-quality", {"a": 0.0})
+            choice = Choice("a", None, "best-quality", {"a": 0.0})
+            self.metrics.chosen(choice, 0.003)
+            self.metrics.passed_over({"c": "Traceback of 'my secret'"})
             self.metrics.answered(Answered("r", "", choice, 0.0, 0.0, 0.0, None, 0, 0.0))
 
         @http.get("/lose")
@@ -208,7 +215,7 @@ def test_what_was_counted_is_what_happened(scraped: Scraped) -> None:
     assert value(scraped, "ray_model_sat_completion_tokens_total", candidate="b") == 80
     assert value(scraped, "ray_model_sat_cost_dollars_total") == pytest.approx(0.03)
     assert value(scraped, "ray_model_sat_broken_answers_total", candidate="b") == 1
-    assert value(scraped, "ray_model_sat_passed_over_total", candidate="c", reason="timeout") == 1
+    assert value(scraped, "ray_model_sat_passed_over_total", candidate="c", reason="busy") == 1
     assert value(scraped, "ray_model_sat_passed_over_total", candidate="c", reason="other") == 1
     assert value(scraped, "ray_model_sat_journal_dropped_rows_total") == 5
     assert value(scraped, "ray_model_sat_candidates") == 3
@@ -217,7 +224,7 @@ def test_what_was_counted_is_what_happened(scraped: Scraped) -> None:
     }
     assert states == {"a": 0, "b": 1, "c": 2}
     assert value(scraped, "ray_model_sat_scores_count", candidate="b") == 2
-    assert value(scraped, "ray_model_sat_selection_seconds_bucket", le="0.004") == 3
+    assert value(scraped, "ray_model_sat_selection_seconds_bucket", le="0.004") == 4
     assert value(scraped, "ray_model_sat_selection_seconds_bucket", le="0.002") == 0
     assert value(scraped, "ray_model_sat_first_token_seconds_bucket", candidate="b", le="0.25") == 2
     assert value(scraped, "ray_model_sat_answer_seconds_bucket", candidate="b", le="1.0") == 0

@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.router.policy import best_quality, cheapest_above, choose, value
-from cluster.settings import BestQualityPolicy, CheapestAbovePolicy, Policy, ValuePolicy
+from actors.router.policy import best_quality, cheapest_above, choose, latency_cap, value
+from cluster.settings import (
+    BestQualityPolicy,
+    CheapestAbovePolicy,
+    LatencyCapPolicy,
+    Policy,
+    ValuePolicy,
+)
 
 UNIT = st.floats(0, 1)
 # Few different values, so that ties happen.
@@ -22,8 +28,9 @@ POLICY = st.one_of(
     st.just(BestQualityPolicy()),
     st.builds(ValuePolicy, weight=st.floats(0, 10) | COARSE),
     st.builds(CheapestAbovePolicy, threshold=UNIT | COARSE),
+    st.builds(LatencyCapPolicy, seconds=st.floats(0.01, 100)),
 )
-Zoo = dict[str, tuple[float, float]]  # id: score, price
+Zoo = dict[str, tuple[float, float]]  # id: score, and price or latency
 
 SCORES = {"dear": 0.9, "fair": 0.7, "cheap": 0.4}
 PRICES = {"dear": 10.0, "fair": 1.0, "cheap": 0.1}
@@ -31,7 +38,8 @@ PRICES = {"dear": 10.0, "fair": 1.0, "cheap": 0.1}
 
 def chosen(policy: Policy, zoo: Zoo) -> str:
     scores = {id: score for id, (score, _) in zoo.items()}
-    return choose(policy, scores, {id: price for id, (_, price) in zoo.items()})
+    other = {id: price for id, (_, price) in zoo.items()}
+    return choose(policy, scores, other, other)
 
 
 def test_the_highest_score_is_chosen() -> None:
@@ -89,3 +97,22 @@ def test_nothing_below_the_threshold_is_chosen_if_it_is_reached(zoo: Zoo, floor:
         assert price == min(reaching)
     else:
         assert score == max(s for s, _ in zoo.values())
+
+
+def test_of_those_soon_enough_the_best_is_chosen() -> None:
+    latencies = {"dear": 5.0, "fair": 1.0}
+    assert latency_cap(SCORES, latencies, 9.0) == "dear"
+    assert latency_cap(SCORES, latencies, 2.0) == "fair"
+    assert latency_cap(SCORES, latencies, 0.5) == "cheap"  # nobody knows how long it takes
+    assert latency_cap(SCORES, latencies | {"cheap": 3.0}, 0.5) == "fair"
+
+
+@given(ZOO, st.floats(0.01, 100))
+def test_nothing_late_is_chosen_if_something_is_soon_enough(zoo: Zoo, cap: float) -> None:
+    score, latency = zoo[chosen(LatencyCapPolicy(seconds=cap), zoo)]
+    soon = [s for s, seconds in zoo.values() if seconds <= cap]
+    if soon:
+        assert latency <= cap
+        assert score == max(soon)
+    else:
+        assert latency == min(seconds for _, seconds in zoo.values())

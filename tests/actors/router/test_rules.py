@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.router.rules import Choice, Wish, blended, operator_rules
+from actors.router.rules import Choice, Rules, Wish, blended, operator_rules
 from cluster.errors import SettingsError, UserError
 from cluster.settings import RouterSettings
 from cluster.zoo import Price, Zoo
@@ -27,6 +27,12 @@ def zoo(prices: Mapping[str, Any]) -> Zoo:
             ],
         }
     )
+
+
+def chosen(rules: Rules, scores: Mapping[str, float], **more: Any) -> Choice:
+    choice = rules.choice(scores, **more)
+    assert choice
+    return choice
 
 
 def router(**settings: Any) -> RouterSettings:
@@ -76,9 +82,9 @@ def test_a_request_narrows_the_rules() -> None:
     rules = operator_rules(zoo(PRICED), router(allow_policies=["value"]))
     assert rules.within(Wish()) == rules
     wish = Wish.model_validate({"policy": {"kind": "value", "weight": 1}, "candidates": ["a", "b"]})
-    choice = rules.within(wish).choice(SCORES)
+    choice = chosen(rules.within(wish), SCORES)
     assert (choice.candidate, choice.policy, set(choice.scores)) == ("a", "value", {"a", "b"})
-    assert rules.choice(SCORES).candidate == "b"  # the rules stay what they were
+    assert chosen(rules, SCORES).candidate == "b"  # the rules stay what they were
 
 
 @pytest.mark.parametrize(
@@ -111,7 +117,57 @@ def test_the_choice_is_always_among_the_allowed(
 ) -> None:
     prices = {id: {"input": number} for number, id in enumerate("abcdef")}
     rules = operator_rules(zoo(prices), router(policy=policy, candidates=sorted(allowed)))
-    assert rules.choice(scores).candidate in allowed
+    assert chosen(rules, scores).candidate in allowed
     if wished <= allowed:
         wish = Wish(candidates=tuple(wished))
-        assert rules.within(wish).choice(scores).candidate in wished
+        assert chosen(rules.within(wish), scores).candidate in wished
+
+
+def test_who_is_passed_over_is_not_chosen_and_stands_in_the_choice() -> None:
+    rules = operator_rules(zoo(PRICED), router())
+    choice = chosen(rules, SCORES, passed_over={"b": "is down"})
+    assert (choice.candidate, choice.passed_over) == ("a", {"b": "is down"})
+    assert choice.scores == SCORES
+    assert rules.choice(SCORES, passed_over=dict.fromkeys("abc", "is down")) is None
+    assert chosen(rules, {"a": 0.6}).candidate == "a"  # of who joined just now, no score yet
+
+
+def test_a_prompt_that_cannot_fit_a_window_passes_over() -> None:
+    candidates = [
+        {"id": "wide", "engine": {"kind": "stand-in"}},
+        {"id": "narrow", "engine": {"kind": "stand-in"}, "context_window": 100},
+        {"id": "vllm", "engine": {"kind": "vllm", "source": "x", "args": {"max_model_len": 200}}},
+    ]
+    rules = operator_rules(Zoo.model_validate({"name": "z", "candidates": candidates}), router())
+    assert rules.too_long(300, 0) == {}
+    assert rules.too_long(300, 60) == {"narrow": "its context window has 100 tokens"}
+    assert set(rules.too_long(6000, 0)) == {"narrow", "vllm"}
+
+
+def test_where_nobody_is_likely_to_be_right_the_escalation_candidate_answers() -> None:
+    given = {"candidates": ["a", "b"], "escalation": {"candidate": "c", "floor": 0.7}}
+    rules = operator_rules(zoo(PRICED), router(**given))
+    assert rules.answering() == ["a", "b", "c"]
+    assert (chosen(rules, SCORES).candidate, chosen(rules, SCORES).why) == ("b", "policy")
+    unlikely = {"a": 0.6, "b": 0.5}
+    choice = chosen(rules, unlikely)
+    assert (choice.candidate, choice.score, choice.why) == ("c", None, "escalation")
+    down = chosen(rules, unlikely, passed_over={"c": "is down"})
+    assert (down.candidate, down.why) == ("a", "policy")
+    narrowed = rules.within(Wish(candidates=("a",)))
+    assert chosen(narrowed, unlikely).candidate == "a"
+    with pytest.raises(SettingsError, match=r"'router.escalation.candidate': zoo 'z' has no x"):
+        operator_rules(zoo(PRICED), router(escalation={"candidate": "x", "floor": 0.5}))
+
+
+def test_a_conversation_stays_unless_another_is_better_by_the_margin() -> None:
+    rules = operator_rules(zoo(PRICED), router(conversation_margin=0.3))
+    stays = chosen(rules, {"a": 0.5, "b": 0.75}, stay_with="a")
+    assert (stays.candidate, stays.score, stays.why) == ("a", 0.5, "conversation")
+    assert chosen(rules, {"a": 0.4, "b": 0.75}, stay_with="a").why == "policy"
+    assert chosen(rules, {"a": 0.5, "b": 0.75}, stay_with="b").why == "policy"
+    assert chosen(rules, SCORES, stay_with="gone").candidate == "b"
+    down = chosen(rules, {"a": 0.7, "b": 0.75}, stay_with="a", passed_over={"a": "is down"})
+    assert down.candidate == "b"
+    each = operator_rules(zoo(PRICED), router(conversation_margin=None))
+    assert chosen(each, {"a": 0.7, "b": 0.75}, stay_with="a").candidate == "b"

@@ -85,7 +85,7 @@ def test_a_request_is_a_span_with_selection_and_answer_in_it(
 ) -> None:
     trace(
         collector.url,
-        make_answered(why="fallback", passed_over={"b": "timeout: my secret"}),
+        make_answered(why="fallback", passed_over={"b": "429: my secret"}),
     )
     request, selection, answer = (
         collector.spans[f"model_sat.{name}"] for name in ("request", "selection", "answer")
@@ -104,7 +104,7 @@ def test_a_request_is_a_span_with_selection_and_answer_in_it(
         "model_sat.policy": "best-quality",
         "model_sat.why": "fallback",
         "model_sat.cost": 0.0001,
-        "model_sat.passed_over": ["b: timeout"],
+        "model_sat.passed_over": ["b: busy"],
     }
     start, end = request.start_time_unix_nano, request.end_time_unix_nano
     assert abs(end - time.time_ns()) < 30e9

@@ -1,38 +1,22 @@
-"""What the ingress reads from a request and writes into a response; no cluster needed."""
+"""What is read from a request; no cluster needed."""
 
-import asyncio
-import json
 import math
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from fastapi import HTTPException
-from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 
-from actors.router.ingress import (
-    CANDIDATE_HEADER,
-    SCORES_HEADER,
+from actors.router.requests import (
     SelectRequest,
+    asked_of,
     checked_wish,
     instruction_of,
     requested_text,
     taken_wish,
-    with_choice,
 )
-from actors.router.rules import Choice, Wish
-
-CHOICE = Choice("b", 0.75, "best-quality", {"a": 0.25, "b": 0.75})
-TOLD = {
-    "candidate": "b",
-    "score": 0.75,
-    "policy": "best-quality",
-    "scores": {"a": 0.25, "b": 0.75},
-    "why": "policy",
-    "passed_over": {},
-}
+from actors.router.rules import Wish
 
 
 def test_text_of_chats_and_prompts() -> None:
@@ -74,7 +58,10 @@ def test_wishes_are_taken_out_of_a_request() -> None:
     ("wish", "message"),
     [
         ("best-quality", "key 'model_sat': "),
-        ({"police": {}}, "key 'model_sat.police': unknown key; allowed: policy, candidates"),
+        (
+            {"police": {}},
+            "key 'model_sat.police': unknown key; allowed: policy, candidates, stay_with",
+        ),
         ({"candidates": []}, "key 'model_sat.candidates': "),
         ({"policy": {"kind": "value", "weight": math.nan}}, "'model_sat.policy.weight'"),
         ({"policy": {"kind": "cheapest-above"}}, "threshold': is needed, but missing"),
@@ -119,32 +106,9 @@ def test_an_instruction_without_text_is_the_callers_mistake(given: Any) -> None:
     assert caught.value.status_code == 400
 
 
-def test_a_plain_response_carries_the_choice() -> None:
-    response = with_choice(JSONResponse({"id": "x", "model": "b"}), CHOICE)
-    assert json.loads(bytes(response.body)) == {
-        "id": "x",
-        "model": "b",
-        "model_sat": TOLD,
-    }
-    assert response.headers[CANDIDATE_HEADER] == "b"
-    assert json.loads(response.headers[SCORES_HEADER]) == {"a": 0.25, "b": 0.75}
-
-
-def test_a_streams_first_event_carries_the_choice() -> None:
-    async def events() -> AsyncIterator[str]:
-        yield 'data: {"n": 1}\n\ndata: {"n": 2}\n\n'
-        yield 'data: {"n": 3}\n\n'
-        yield "data: [DONE]\n\n"
-
-    async def received() -> str:
-        response = with_choice(StreamingResponse(events()), CHOICE)
-        assert isinstance(response, StreamingResponse)
-        assert response.headers[CANDIDATE_HEADER] == "b"
-        return "".join([str(chunk) async for chunk in response.body_iterator])
-
-    first, *others = asyncio.run(received()).split("\n\n")
-    assert json.loads(first.removeprefix("data: ")) == {
-        "n": 1,
-        "model_sat": TOLD,
-    }
-    assert others == ['data: {"n": 2}', 'data: {"n": 3}', "data: [DONE]", ""]
+def test_how_long_an_answer_may_become() -> None:
+    chat = [{"role": "user", "content": "Hi"}]
+    body = ChatCompletionRequest(model="auto", messages=chat, max_completion_tokens=7)
+    assert asked_of(body) == ("Hi", chat, 7)
+    assert asked_of(ChatCompletionRequest(model="auto", messages=chat)).answer_tokens == 0
+    assert asked_of(CompletionRequest(model="auto", prompt="Hi", max_tokens=5)) == ("Hi", [], 5)

@@ -1,0 +1,176 @@
+"""Sends a request to candidates in turn until one begins to answer.
+
+Owns what counts as a candidate's failure, and who is asked next. Once an answer has begun there is
+no way back: a stream that breaks later ends with an error event (``actors.router.responses``).
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from ray.exceptions import RayError, RayTaskError
+
+# Ray does not publish what its ingress raises for an error that a candidate answered with.
+from ray.llm._internal.serve.core.configs.openai_api_models import OpenAIHTTPException
+from ray.serve.exceptions import RayServeException
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from actors.router.breakers import Breakers, Changed, LeftOutError
+from actors.router.latency import Latencies
+from actors.router.rules import Choice
+from cluster.settings import BreakerSettings
+
+_BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE, _TOO_MANY, _UNAVAILABLE = 400, 413, 422, 429, 503
+_TOO_LONG = re.compile(r"context length|context window|max_model_len", re.IGNORECASE)
+_REASON_LENGTH = 200
+
+Send = Callable[[str], Awaitable[Response]]
+Next = Callable[[Mapping[str, str]], Choice | None]
+
+
+class RefusedError(Exception):
+    """A candidate is well, but does not take this request; another one may."""
+
+
+class WrongRequestError(Exception):
+    """The request itself is wrong; no other candidate would take it."""
+
+
+class CandidateError(Exception):
+    """A candidate did not answer."""
+
+
+class Forwarding:
+    """Asks candidates, and remembers how each of them did."""
+
+    def __init__(
+        self, breaker: BreakerSettings, seconds: float, changed: Changed | None = None
+    ) -> None:
+        """A candidate whose answer has not begun by ``seconds`` has failed."""
+        self._breakers = Breakers(breaker, changed, forgiven=(RefusedError, WrongRequestError))
+        self._latencies = Latencies()
+        self._seconds = seconds
+
+    def latencies(self) -> dict[str, float]:
+        """Expected seconds until an answer begins, by candidate id."""
+        return self._latencies.expected()
+
+    async def answer(
+        self,
+        next_choice: Next,
+        send: Send,
+        too_long: Mapping[str, str],
+        down: Mapping[str, str],
+    ) -> tuple[Response, Choice]:
+        """The first answer that begins, and the choice that it is of.
+
+        Candidates that are down, or failed, are asked once more when nobody else is left: they may
+        be back by then, and a request is not lost lightly.
+
+        Args:
+            next_choice: the best candidate besides those passed over; None if there is none.
+            send: sends the request to a candidate; returns once its answer has begun.
+            too_long: by id, whom the instruction does not fit.
+            down: by id, who is not running.
+
+        Raises:
+            HTTPException: 400 if the instruction is too long for all, 429 if all are busy,
+                503 if nobody answered.
+            OpenAIHTTPException: a candidate said that the request is wrong.
+        """
+        passed_over, unwell = {**down, **too_long}, set(down) - set(too_long)
+        fallback = busy = False
+        for guarded in (True, False):
+            if not guarded:
+                passed_over = {id: why for id, why in passed_over.items() if id not in unwell}
+            while choice := next_choice(passed_over):
+                id = choice.candidate
+                try:
+                    guard = self._breakers.calling(id) if guarded else nullcontext()
+                    response = await self._ask(id, send, guard)
+                except RefusedError as error:
+                    passed_over[id], busy = str(error), busy or _status(error) == _TOO_MANY
+                except LeftOutError:
+                    passed_over[id] = "it failed again and again, and is left out for now"
+                    unwell.add(id)
+                except CandidateError as error:
+                    passed_over[id] = str(error)
+                    unwell.add(id)
+                except WrongRequestError as error:
+                    raise _original(error) from error
+                else:
+                    return response, replace(choice, why="fallback") if fallback else choice
+                fallback = True
+        status = _UNAVAILABLE if unwell else _TOO_MANY if busy else _BAD_REQUEST
+        raise HTTPException(status, f"no candidate answered: {_told(passed_over)}")
+
+    async def by_name(self, id: str, send: Send) -> Response:
+        """The answer of the candidate that was asked for; what fails is tried once more.
+
+        Raises:
+            HTTPException: 503 if the candidate did not answer.
+            OpenAIHTTPException: what the candidate answered with.
+        """
+        for again in (True, False):
+            try:
+                return await self._ask(id, send, nullcontext())
+            except (RefusedError, WrongRequestError) as error:
+                raise _original(error) from error
+            except CandidateError as error:
+                if not again:
+                    raise HTTPException(_UNAVAILABLE, f"{id}: {error}") from error
+        raise AssertionError("unreachable")
+
+    async def _ask(self, id: str, send: Send, guard: AbstractContextManager[Any]) -> Response:
+        with guard, self._latencies.waiting(id):
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await send(id)
+            except TimeoutError as error:
+                reason = f"its answer did not begin within {self._seconds:g} s"
+                raise CandidateError(reason) from error
+            except OpenAIHTTPException as error:
+                raise _meaning(error) from error
+            except (RayError, RayServeException) as error:
+                raise _accident(error) from error
+
+
+def _meaning(error: OpenAIHTTPException) -> Exception:
+    """What an error that a candidate answered with says: of the request, or of itself."""
+    reason = f"{error.status_code}: {_short(error.message)}"
+    if error.status_code == _TOO_MANY or _TOO_LONG.search(error.message):
+        return RefusedError(reason)
+    if error.status_code in (_BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE):
+        return WrongRequestError(reason)
+    # A key refused or a model not found: the operator's mistake, not the caller's.
+    return CandidateError(reason)
+
+
+def _accident(error: Exception) -> Exception:
+    """What an exception says that came in place of an answer."""
+    if isinstance(error, RayTaskError):
+        error = error.cause
+        if isinstance(error, ValueError | TypeError):
+            return WrongRequestError(_short(str(error)))
+    return CandidateError(f"{type(error).__name__}: {_short(str(error))}")
+
+
+def _original(error: Exception) -> Exception:
+    cause = error.__cause__
+    return cause if isinstance(cause, OpenAIHTTPException) else HTTPException(400, str(error))
+
+
+def _status(error: Exception) -> int:
+    return int(getattr(error.__cause__, "status_code", _UNAVAILABLE))
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:_REASON_LENGTH]
+
+
+def _told(passed_over: Mapping[str, str]) -> str:
+    return "; ".join(f"{id}: {why}" for id, why in sorted(passed_over.items())) or "there is none"

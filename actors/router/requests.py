@@ -1,0 +1,120 @@
+"""Reads what a request asks: its instruction, its wishes, and what it takes to answer it.
+
+Everything that is wrong with a request is the caller's mistake: an HTTPException 400 with one line.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+from fastapi import HTTPException
+from pydantic import Field, model_validator
+from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
+
+from actors.router.rules import Wish
+from actors.selector.instruction import instruction_text
+from cluster.errors import UserError
+from cluster.settings import Section, validated
+
+Chat: TypeAlias = list[dict[str, Any]]
+Body: TypeAlias = ChatCompletionRequest | CompletionRequest
+
+
+class Wished(Section):
+    """A body with wishes."""
+
+    model_sat: Wish = Wish()
+
+
+class SelectRequest(Wished):
+    """Body of ``/v1/select``: a prompt, a chat, or several instructions of either form."""
+
+    prompt: str | None = None
+    messages: Chat | None = None
+    instructions: list[str | Chat] | None = Field(None, min_length=1, max_length=1024)
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> "SelectRequest":
+        given = [self.prompt, self.messages, self.instructions]
+        if sum(found is not None for found in given) != 1:
+            raise ValueError("needs exactly one of 'prompt', 'messages' and 'instructions'")
+        return self
+
+    def all(self) -> list[str | Chat]:
+        """Every instruction that was given."""
+        one = self.prompt if self.prompt is not None else self.messages
+        return [one] if one is not None else self.instructions or []
+
+
+class Asked(NamedTuple):
+    """What a candidate is chosen by.
+
+    Attributes:
+        text: the instruction.
+        messages: of a chat; none of a plain prompt.
+        answer_tokens: how long the answer may become; 0 where that is not said.
+    """
+
+    text: str
+    messages: Chat
+    answer_tokens: int
+
+
+@contextmanager
+def callers_mistake() -> Iterator[None]:
+    """Makes an HTTPException 400 of a UserError."""
+    try:
+        yield
+    except UserError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+def taken_wish(body: Body) -> Any:
+    """Takes ``model_sat`` out of a request, as it was sent: candidates never see it."""
+    return (body.model_extra or {}).pop("model_sat", {})
+
+
+@callers_mistake()
+def checked_wish(wish: Any) -> Wish:
+    """``model_sat`` of a request. Raises HTTPException 400 where it breaks a rule."""
+    return validated(Wished, {"model_sat": wish}, "request").model_sat
+
+
+def asked_of(body: Body) -> Asked:
+    """What a request asks. Raises HTTPException 400 where there is no text in it."""
+    text = requested_text(body)
+    most = getattr(body, "max_completion_tokens", None) or body.max_tokens or 0
+    messages = [dict(message) for message in getattr(body, "messages", [])]
+    return Asked(text, messages, most)
+
+
+@callers_mistake()
+def requested_text(body: Body) -> str:
+    """The instruction in a request. Raises HTTPException 400 where there is no text in it."""
+    if not hasattr(body, "messages"):
+        return instruction_of(_prompt_text(body.prompt))
+    for message in body.messages:
+        if not isinstance(message.get("content"), str | None):
+            # Pydantic hands parts over as an iterator that can be read once only.
+            message["content"] = list(message["content"])
+    return instruction_of(body.messages)
+
+
+def _prompt_text(prompt: Any) -> str:
+    prompts = [prompt] if isinstance(prompt, str) else prompt
+    if not isinstance(prompts, list) or not all(isinstance(part, str) for part in prompts):
+        raise UserError("a candidate is chosen by text: 'prompt' must be text, not tokens")
+    return "\n".join(prompts)  # several prompts of one request go to one candidate
+
+
+@callers_mistake()
+def instruction_of(prompt_or_chat: str | Chat) -> str:
+    """The text a candidate is chosen by. Raises HTTPException 400 where there is none."""
+    if isinstance(prompt_or_chat, str):
+        prompt_or_chat = [{"role": "user", "content": prompt_or_chat.strip()}]
+    text = instruction_text(prompt_or_chat)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # JSON can hold half a character; tokenizers fail on it
+        raise UserError(f"an instruction must be Unicode text: {error.reason}") from error
+    return text

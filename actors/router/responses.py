@@ -1,0 +1,122 @@
+"""Writes the choice into an answer, and reads what the answer says of itself.
+
+A plain answer is one JSON object. A stream is server-sent events: the choice stands in the first
+one; a stream that breaks ends with an error event, never silently.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.responses import Response
+
+from actors.router.rules import Choice
+
+CANDIDATE_HEADER = "x-model-sat-candidate"
+SCORES_HEADER = "x-model-sat-scores"
+_EVENT = "data: "
+_END = "\n\n"
+_DONE = "[DONE]"
+_USAGE = re.compile(r'"usage":\s*\{')
+
+
+@dataclass
+class Told:
+    """What an answer said of itself; None where it said nothing."""
+
+    response_id: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    broken: str | None = None
+
+    def read(self, answer: dict[str, Any]) -> None:
+        """Takes over what stands in an answer, or in an event of one."""
+        self.response_id = self.response_id or str(answer.get("id", ""))
+        if usage := answer.get("usage"):
+            self.prompt_tokens = usage.get("prompt_tokens")
+            self.completion_tokens = usage.get("completion_tokens")
+
+
+def openai_error(status: int, message: str, param: str | None = None) -> dict[str, Any]:
+    """An error as OpenAI's clients read it."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": status}}
+
+
+def choice_headers(choice: Choice) -> dict[str, str]:
+    """The choice as HTTP headers."""
+    return {CANDIDATE_HEADER: choice.candidate, SCORES_HEADER: json.dumps(choice.scores)}
+
+
+def with_choice(
+    response: Response,
+    choice: Choice | None,
+    ended: Callable[[Told], None],
+    drop_usage: bool = False,
+) -> Response:
+    """The response with the choice in its headers and its JSON, or in a stream's first event.
+
+    Args:
+        response: a candidate's.
+        choice: None where the candidate was asked for by name.
+        ended: told once, after the last token.
+        drop_usage: leave out a stream's event of token counts, for which the caller did not ask.
+    """
+    if isinstance(response, StreamingResponse):
+        response.headers.update(choice_headers(choice) if choice else {})
+        response.body_iterator = _stream(response.body_iterator, choice, ended, drop_usage)
+        return response
+    content, told = json.loads(bytes(response.body)), Told()
+    told.read(content)
+    ended(told)
+    if choice is None:
+        return response
+    content["model_sat"] = asdict(choice)
+    return JSONResponse(content, response.status_code, choice_headers(choice))
+
+
+async def _stream(
+    chunks: Any, choice: Choice | None, ended: Callable[[Told], None], drop_usage: bool
+) -> AsyncIterator[str]:
+    told, tokens, told_choice = Told(), 0, choice is None
+    try:
+        async for chunk in chunks:
+            tokens += chunk.count(_EVENT) - chunk.count(_DONE)
+            if told_choice and not _USAGE.search(chunk):  # most chunks pass as they are
+                yield chunk
+                continue
+            kept = []
+            for event in _events(chunk):
+                told.read(event)
+                if drop_usage and event.get("usage") and not event.get("choices"):
+                    continue
+                if drop_usage:
+                    event.pop("usage", None)
+                if not told_choice:
+                    assert choice
+                    event["model_sat"], told_choice = asdict(choice), True
+                kept.append(f"{_EVENT}{json.dumps(event)}{_END}")
+            yield "".join(kept) + (f"{_EVENT}{_DONE}{_END}" if _DONE in chunk else "")
+    except (asyncio.CancelledError, GeneratorExit):
+        told.broken = "the caller left"
+        raise
+    except Exception as error:  # whatever it is: the caller must hear of it
+        told.broken = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        lost = openai_error(502, f"the answer broke off: {told.broken}")
+        yield f"{_EVENT}{json.dumps(lost)}{_END}"
+    finally:
+        if told.completion_tokens is None:
+            told.completion_tokens = tokens  # an event holds a token or two
+        ended(told)
+
+
+def _events(chunk: str) -> Iterator[dict[str, Any]]:
+    """The JSON events in a chunk, which may hold several."""
+    for event in chunk.split(_END):
+        data = event.removeprefix(_EVENT).strip()
+        if data and data != _DONE:
+            yield json.loads(data)

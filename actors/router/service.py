@@ -1,0 +1,104 @@
+"""Who is in service right now, as one ingress replica knows it: looked at again and again.
+
+Candidates of the zoo that the application was built with are deployments of it; one that joined
+later is an application of its own (``actors.router.onboarding``). Either is reached by a handle.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ray import serve
+
+# Ray's ingress shows models as these, and does not publish what makes them.
+from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import ServeStatus
+
+from actors.candidate.online import application_name, llm_config
+from actors.examiner.card import CapabilityCard
+from actors.examiner.records import load_cards
+from actors.router.rules import Rules, operator_rules
+from actors.selector.checkpoint import tuned_test
+from cluster.roster import Roster
+from cluster.settings import RouterSettings
+from cluster.store import Store
+from cluster.zoo import Candidate, Zoo
+
+
+@dataclass(frozen=True)
+class Service:
+    """Who is in service, by which rules, and how each is reached."""
+
+    zoo: Zoo
+    rules: Rules
+    handles: Mapping[str, DeploymentHandle]
+    models: Mapping[str, Any]
+    aptitudes: Mapping[str, float]
+    down: Mapping[str, str] = field(default_factory=dict)
+
+
+def service(
+    zoo: Zoo,
+    roster: Roster,
+    router: RouterSettings,
+    selector_name: str,
+    store: Store,
+    handles: Mapping[str, DeploymentHandle],
+) -> Service:
+    """The service that zoo and roster make.
+
+    Args:
+        zoo: that the application was built with.
+        roster: what changed since.
+        router: how it chooses.
+        selector_name: that the application was built with.
+        store: where cards lie.
+        handles: of the candidates that the application was built with.
+
+    Raises:
+        SettingsError, StoreError: a candidate that joined lacks a price, a card or its model.
+    """
+    there = roster.zoo(zoo)
+    if router.candidates is not None:  # who joined was asked to; who left cannot be chosen
+        named = {*router.candidates, *(candidate.id for candidate in roster.joined)}
+        router = router.model_copy(
+            update={"candidates": tuple(id for id in there.ids() if id in named)}
+        )
+    rules = operator_rules(there, router)
+    name = roster.selector_name or selector_name
+    test = tuned_test(store.local_folder(f"selectors/{name}"))
+    cards = {card.model_id: card for card in load_cards(store, test, rules.candidates)}
+    joined = {candidate.id for candidate in roster.joined}
+    return Service(
+        zoo=there,
+        rules=rules,
+        handles={
+            id: serve.get_app_handle(application_name(id)) if id in joined else handles[id]
+            for id in there.ids()
+        },
+        models={one.id: _model(one, cards.get(one.id), store) for one in there.candidates},
+        aptitudes={id: card.mean_accuracy() for id, card in cards.items()},
+    )
+
+
+def who_is_down(serving: Service, status: ServeStatus) -> dict[str, str]:
+    """By id, candidates none of whose replicas run. Those that may scale to none are not down."""
+    return {
+        candidate.id: "no replica of it is running"
+        for candidate in serving.zoo.candidates
+        if candidate.resources.min_replicas and not _running(serving.handles[candidate.id], status)
+    }
+
+
+def _running(handle: DeploymentHandle, status: ServeStatus) -> int:
+    application = status.applications.get(handle.app_name)
+    deployment = application and application.deployments.get(handle.deployment_name)
+    return deployment.replica_states.get("RUNNING", 0) if deployment else 0
+
+
+def _model(candidate: Candidate, card: CapabilityCard | None, store: Store) -> Any:
+    """What ``/v1/models`` tells of a candidate; no capability of one that may not be chosen."""
+    told = card.model_dump(mode="json", include={"test", "tasks", "notes"}) if card else None
+    config = llm_config(candidate, store)
+    return to_model_metadata(candidate.id, config, {"capability": told} if told else {})

@@ -1,0 +1,18 @@
+"""One more candidate joins the serving router: sits the aptitude test, starts, is chosen from."""
+
+from cluster.settings import CandidateSettings
+from jobs.cli import run_job
+
+
+def run(settings: CandidateSettings) -> None:
+    """Prints what the candidate showed in the test."""
+    from actors.router.onboarding import onboard
+    from jobs.ray_session import running_cluster
+
+    with running_cluster(settings.ray):
+        card = onboard(settings, settings.candidate)
+    print(f"{card.model_id}: joined, with {card.mean_accuracy():.1%} in the aptitude test")
+
+
+if __name__ == "__main__":
+    run_job("onboard")

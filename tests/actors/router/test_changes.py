@@ -1,0 +1,252 @@
+"""The served application while parts of it fail, join, leave and change; stand-in candidates.
+
+The tests go on with one application, in their order: what a test kills, Serve starts again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+import ray
+from openai import OpenAI
+from ray.util import list_named_actors
+
+from actors.examiner.aptitude import planned_test
+from actors.router.app import serving
+from actors.router.onboarding import onboard, remove, roll_selector
+from cluster.errors import SettingsError, StoreError
+from cluster.settings import Settings
+from cluster.store import Store
+
+pytestmark = pytest.mark.slow
+
+ZOO = """
+name: faulty
+candidates:
+  - id: gone
+    engine: {kind: remote, url: "http://127.0.0.1:9", model: x}
+    resources: {cpus: 0.1}
+  - id: narrow
+    engine: {kind: stand-in, reply: said narrow}
+    resources: {cpus: 0.1}
+    context_window: 40
+  - id: best
+    engine: {kind: stand-in, reply: said best}
+    resources: {cpus: 0.1}
+  - id: slow
+    engine: {kind: stand-in, reply: one two three four five six seven eight, seconds: 8}
+    resources: {cpus: 0.1}
+"""
+NEW = """  - id: new
+    engine: {kind: stand-in, reply: said new}
+    resources: {cpus: 0.1}
+"""
+LONG = "Say it. " * 60
+APTITUDES = {"gone": 0.95, "narrow": 0.85, "best": 0.75, "slow": 0.2}
+
+
+@pytest.fixture(scope="module")
+def settings(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_sources: Any,
+    make_card: Any,
+    put_fast_selector: Callable[..., None],
+) -> Settings:
+    folder = tmp_path_factory.mktemp("changes")
+    (folder / "zoo.yaml").write_text(ZOO)
+    settings = Settings.model_validate(
+        {
+            "store": str(folder / "store"),
+            "zoo": str(folder / "zoo.yaml"),
+            "selector": {
+                "kind": "item-response",
+                "encoder": tiny_sources().encoder,
+                "layers": [1],
+                "dimensions": 2,
+            },
+            "exam": {"tasks": 2, "shots": 3},
+            "router": {
+                "port": 8125,
+                "watch_seconds": 0.5,
+                "breaker": {"failures": 3, "seconds": 3600},
+                "conversation_margin": 0.5,
+            },
+        }
+    )
+    test = planned_test(settings.exam).hash
+    cards = [
+        make_card(id, [aptitude] * 2).model_copy(update={"test": test})
+        for id, aptitude in APTITUDES.items()
+    ]
+    put_fast_selector(settings, cards)
+    put_fast_selector(settings.model_copy(update={"selector_name": "newer"}), cards)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def client(ray_cluster: None, settings: Settings) -> Iterator[Any]:
+    with serving(settings) as url:
+        yield OpenAI(base_url=url, api_key="none", max_retries=0, timeout=120)
+
+
+def ask(client: Any, prompt: str = "Say it.", **wish: Any) -> Any:
+    return client.chat.completions.create(
+        model="auto",
+        messages=[{"role": "user", "content": prompt}],
+        extra_body={"model_sat": wish},
+    )
+
+
+def chosen(reply: Any) -> dict[str, Any]:
+    choice: dict[str, Any] = reply.model_extra["model_sat"]
+    assert reply.model == choice["candidate"]
+    return choice
+
+
+def kill(deployment: str) -> None:
+    """Kills every replica of a deployment, as a crash would."""
+    named = [
+        actor
+        for actor in list_named_actors(all_namespaces=True)
+        if actor["name"].startswith("SERVE_REPLICA::") and deployment in actor["name"]
+    ]
+    assert named, f"no replica of {deployment} runs"
+    for actor in named:
+        ray.kill(ray.get_actor(actor["name"], namespace=actor["namespace"]))
+
+
+@contextmanager
+def asking(client: Any, prompt: str = "Say it.") -> Iterator[list[Any]]:
+    """Keeps asking from four sides until the block ends; every answer, or error, is in the list."""
+    replies: list[Any] = []
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            try:
+                replies.append(ask(client, prompt))
+            except openai.OpenAIError as error:
+                replies.append(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(go_on) for _ in range(4)]
+        try:
+            yield replies
+        finally:
+            stop.set()
+        for each in asked:
+            each.result()
+
+
+def lost(replies: list[Any]) -> list[Any]:
+    return [reply for reply in replies if isinstance(reply, openai.OpenAIError)]
+
+
+def test_the_next_best_takes_over_from_a_dead_candidate(client: Any) -> None:
+    reply = ask(client)
+    choice = chosen(reply)
+    assert (choice["candidate"], choice["why"]) == ("narrow", "fallback")
+    assert reply.choices[0].message.content == "said narrow"
+    assert choice["passed_over"]["gone"].startswith("502: ")
+    for _ in range(3):
+        choice = chosen(ask(client))
+    assert "left out for now" in choice["passed_over"]["gone"]
+
+
+def test_a_candidate_whose_window_is_too_small_is_not_asked(client: Any) -> None:
+    choice = chosen(ask(client, LONG))
+    assert choice["candidate"] == "best"
+    assert choice["passed_over"]["narrow"] == "its context window has 40 tokens"
+
+
+def test_by_name_there_is_nobody_else(client: Any) -> None:
+    with pytest.raises(openai.InternalServerError, match="gone: 502: ") as caught:
+        client.completions.create(model="gone", prompt="Say it.")
+    assert caught.value.type == "server_error"
+
+
+def test_a_conversation_stays_with_its_candidate(client: Any) -> None:
+    chat = [{"role": "user", "content": "Say it."}]
+    wish = {"model_sat": {"candidates": ["best"]}}
+    first = client.chat.completions.create(model="auto", messages=chat, extra_body=wish)
+    more = [{"role": "assistant", "content": "said best"}, {"role": "user", "content": "More!"}]
+    second = client.chat.completions.create(model="auto", messages=chat + more)
+    assert (first.model, second.model, chosen(second)["why"]) == ("best", "best", "conversation")
+    other = [{"role": "user", "content": "Say what?"}, *more]
+    assert client.chat.completions.create(model="auto", messages=other).model == "narrow"
+    told = client.chat.completions.create(
+        model="auto", messages=other, extra_body={"model_sat": {"stay_with": "best"}}
+    )
+    assert (told.model, chosen(told)["why"]) == ("best", "conversation")
+
+
+def test_no_request_is_lost_while_replicas_are_killed(client: Any) -> None:
+    with asking(client) as replies:
+        for deployment in ("narrow", "SelectorDeployment"):
+            time.sleep(2)
+            kill(deployment)
+        time.sleep(4)
+    assert not lost(replies)
+    assert len(replies) > 20
+    said = {(reply.model, reply.choices[0].message.content) for reply in replies}
+    assert said <= {("narrow", "said narrow"), ("best", "said best")}
+
+
+def test_a_stream_that_breaks_ends_with_an_error(client: Any) -> None:
+    stream = client.completions.create(model="slow", prompt="Count.", stream=True)
+    events = iter(stream)
+    assert next(events).choices[0].text == "one "
+    kill("slow")
+    with pytest.raises(openai.APIError, match="the answer broke off"):
+        list(events)
+
+
+def test_a_candidate_joins_and_leaves_while_others_answer(client: Any, settings: Settings) -> None:
+    zoo = Path(settings.zoo).parent / "more.yaml"
+    zoo.write_text(ZOO + NEW)
+    more = settings.model_copy(update={"zoo": str(zoo)})
+    with pytest.raises(SettingsError, match="zoo 'faulty' has no candidate 'nobody'"):
+        onboard(more, "nobody")
+    with pytest.raises(SettingsError, match="'best' is in service already"):
+        onboard(more, "best")
+    with asking(client) as replies:
+        card = onboard(more, "new")
+        assert sum(result.count for result in card.tasks) == 6  # it sat the test
+        assert "new" in [model.id for model in client.models.list()]
+        assert ask(client, candidates=["new"]).choices[0].message.content == "said new"
+        assert client.completions.create(model="new", prompt="Hi").choices[0].text == "said new"
+        assert "new" in chosen(ask(client))["scores"]
+        remove(more, "new")
+        with pytest.raises(openai.NotFoundError):
+            client.completions.create(model="new", prompt="Hi")
+    assert not lost(replies)
+    assert replies
+    with pytest.raises(SettingsError, match="'new' is not in service; in service: best, gone"):
+        remove(more, "new")
+
+
+def test_who_left_comes_back(client: Any, settings: Settings) -> None:
+    remove(settings, "best")
+    assert ask(client, LONG).model == "slow"
+    onboard(settings, "best")
+    assert ask(client, LONG).model == "best"
+
+
+def test_another_selector_is_rolled_in_while_requests_are_answered(
+    client: Any, settings: Settings
+) -> None:
+    assert chosen(ask(client))["selector"] == "selector"
+    with pytest.raises(StoreError, match="selectors/absent: no such folder"):
+        roll_selector(settings.model_copy(update={"selector_name": "absent"}))
+    with asking(client) as replies:
+        roll_selector(settings.model_copy(update={"selector_name": "newer"}))
+        assert chosen(ask(client))["selector"] == "newer"
+    assert not lost(replies)
+    assert {chosen(reply)["selector"] for reply in replies} == {"selector", "newer"}
+    Store(settings.store).delete("router/selector.json")

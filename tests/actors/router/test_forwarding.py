@@ -1,0 +1,181 @@
+"""Who is asked next, and what is said when nobody answers; candidates are functions here."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError, RayTaskError
+from ray.llm._internal.serve.core.configs.openai_api_models import OpenAIHTTPException
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+
+from actors.router.forwarding import Forwarding
+from actors.router.rules import Choice, Rules
+from cluster.settings import BestQualityPolicy, BreakerSettings
+
+SCORES = {"a": 0.9, "b": 0.8, "c": 0.1}
+Errors = dict[str, Callable[[], Exception] | None]
+
+
+def said(status: int, message: str = "no") -> Callable[[], Exception]:
+    return lambda: OpenAIHTTPException(status, message)
+
+
+def died() -> Exception:
+    error: Exception = ActorDiedError()
+    return error
+
+
+def raised(cause: Exception) -> Callable[[], Exception]:
+    return lambda: RayTaskError("chat", "trace", cause)
+
+
+def forwarding(failures: int = 2) -> Forwarding:
+    return Forwarding(BreakerSettings(failures=failures, seconds=60), seconds=0.2)
+
+
+def ask(
+    errors: Errors,
+    to: Forwarding | None = None,
+    asked: list[str] | None = None,
+    down: Mapping[str, str] | None = None,
+    too_long: Mapping[str, str] | None = None,
+) -> tuple[Response, Choice]:
+    """Asks the candidates of SCORES, of which those in ``errors`` raise."""
+    rules = Rules(BestQualityPolicy(), tuple(SCORES))
+
+    async def send(id: str) -> Response:
+        if asked is not None:
+            asked.append(id)
+        if id in errors:
+            error = errors[id]
+            if error is None:
+                await asyncio.sleep(5)  # hangs
+            else:
+                raise error()
+        return PlainTextResponse(id)
+
+    def choice(passed_over: Mapping[str, str]) -> Choice | None:
+        return rules.choice(SCORES, passed_over=passed_over)
+
+    found = (to or forwarding()).answer(choice, send, too_long or {}, down or {})
+    return asyncio.run(found)
+
+
+def test_the_best_answers() -> None:
+    response, choice = ask({})
+    assert (response.body, choice.candidate, choice.why) == (b"a", "a", "policy")
+    assert choice.passed_over == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (said(429, "slow down"), "429: slow down"),
+        (said(400, "This model's maximum context length is 8 tokens"), "maximum context length"),
+        (said(401, "bad key"), "401: bad key"),
+        (said(500), "500: no"),
+        (died, "ActorDiedError"),
+        (raised(OSError("gone")), "gone"),
+        (None, "did not begin within 0.2 s"),
+    ],
+)
+def test_the_next_best_takes_over(error: Any, reason: str) -> None:
+    response, choice = ask({"a": error})
+    assert (response.body, choice.candidate, choice.why) == (b"b", "b", "fallback")
+    assert reason in choice.passed_over["a"]
+
+
+@pytest.mark.parametrize("error", [said(400, "n must be 1"), said(422)])
+def test_a_wrong_request_is_not_sent_to_others(error: Any) -> None:
+    asked: list[str] = []
+    with pytest.raises(OpenAIHTTPException):
+        ask({"a": error}, asked=asked)
+    assert asked == ["a"]
+    with pytest.raises(HTTPException, match="bad tool") as caught:
+        ask({"a": raised(ValueError("bad tool"))})
+    assert caught.value.status_code == 400
+
+
+def test_wrong_requests_and_refusals_open_no_breaker() -> None:
+    to = forwarding(failures=1)
+    for error in (said(400), said(400)):
+        with pytest.raises(OpenAIHTTPException):
+            ask({"a": error}, to)
+    ask({"a": said(429)}, to)
+    assert ask({}, to)[1].candidate == "a"
+
+
+def test_a_candidate_that_keeps_failing_is_not_asked() -> None:
+    to, asked = forwarding(failures=2), list[str]()
+    for _ in range(2):
+        ask({"a": died}, to)
+    _, choice = ask({"a": died}, to, asked)
+    assert (asked, choice.why) == (["b"], "fallback")
+    assert "left out" in choice.passed_over["a"]
+
+
+def test_who_is_down_or_too_small_is_not_asked() -> None:
+    asked: list[str] = []
+    _, choice = ask({}, asked=asked, down={"a": "is down"}, too_long={"b": "is too long"})
+    assert (asked, choice.candidate) == (["c"], "c")
+    assert choice.passed_over == {"a": "is down", "b": "is too long"}
+
+
+def test_when_nobody_is_left_the_unwell_are_asked_once_more() -> None:
+    asked: list[str] = []
+    with pytest.raises(HTTPException) as caught:
+        ask(dict.fromkeys("abc", died), asked=asked)
+    assert asked == ["a", "b", "c", "a", "b", "c"]
+    assert caught.value.status_code == 503
+    assert caught.value.detail.count("ActorDiedError") == 3
+    asked.clear()
+    all_down = dict.fromkeys("abc", "is down")
+    assert ask({"a": died}, asked=asked, down=all_down)[1].candidate == "b"
+    assert asked == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "too_long", "status"),
+    [
+        (dict.fromkeys("abc", said(429)), {}, 429),
+        ({}, dict.fromkeys("abc", "is too long"), 400),
+        (dict.fromkeys("ab", said(429)), {"c": "is too long"}, 429),
+    ],
+)
+def test_what_is_said_when_all_refuse(errors: Errors, too_long: Any, status: int) -> None:
+    with pytest.raises(HTTPException, match="no candidate answered: a: ") as caught:
+        ask(errors, too_long=too_long)
+    assert caught.value.status_code == status
+
+
+def test_by_name_is_tried_twice_and_no_more() -> None:
+    asked: list[str] = []
+
+    async def flaky(id: str) -> Response:
+        asked.append(id)
+        if len(asked) < 2:
+            raise died()
+        return PlainTextResponse(id)
+
+    assert asyncio.run(forwarding().by_name("a", flaky)).body == b"a"
+
+    async def dead(id: str) -> Response:
+        raise died()
+
+    with pytest.raises(HTTPException, match="a: ActorDiedError") as caught:
+        asyncio.run(forwarding().by_name("a", dead))
+    assert caught.value.status_code == 503
+
+    async def busy(id: str) -> Response:
+        raise said(429)()
+
+    with pytest.raises(OpenAIHTTPException):
+        asyncio.run(forwarding().by_name("a", busy))
+
+
+def test_latencies_are_those_of_answers() -> None:
+    to = forwarding()
+    ask({"a": said(500)}, to)
+    assert set(to.latencies()) == {"b"}

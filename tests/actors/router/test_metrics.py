@@ -122,10 +122,10 @@ def endpoint(ray_cluster: None) -> Iterator[str]:
     serve.run(routed(), name="model-sat", route_prefix="/")
     try:
         for path in ("answer?candidate=a&why=policy", "answer?candidate=b&why=fallback"):
-            httpx.get(f"http://127.0.0.1:{PORT}/{path}").raise_for_status()
+            httpx.get(f"http://127.0.0.1:{PORT}/{path}", timeout=60).raise_for_status()
         for path in ("answer?candidate=b&why=escalation", "silent", "lose"):
-            httpx.get(f"http://127.0.0.1:{PORT}/{path}").raise_for_status()
-        assert httpx.get(f"http://127.0.0.1:{PORT}/fail").status_code == 503
+            httpx.get(f"http://127.0.0.1:{PORT}/{path}", timeout=60).raise_for_status()
+        assert httpx.get(f"http://127.0.0.1:{PORT}/fail", timeout=60).status_code == 503
         node = ray.nodes()[0]
         yield f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     finally:
@@ -148,7 +148,7 @@ def scrape(url: str, wanted: set[str]) -> Scraped:
     seen: Scraped = {}
     while True:
         found: Scraped = {}
-        for family in text_string_to_metric_families(httpx.get(url).text):
+        for family in text_string_to_metric_families(httpx.get(url, timeout=60).text):
             for sample in family.samples:
                 found.setdefault(sample.name, []).append((sample.labels, sample.value))
         seen |= found

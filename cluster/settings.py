@@ -165,6 +165,9 @@ class RefinementSettings(Section):
 class TuningSettings(Section):
     """How a selector is tuned on outcomes."""
 
+    feedback: bool = Field(
+        False, description="tune on what collect-feedback wrote as well, beside the exam"
+    )
     loss: Literal["paper", "ranking", "both", "likelihood", "anchored"] = Field(
         "paper",
         description="paper: eq. 5, a candidate's instructions compared; ranking: an instruction's "
@@ -253,6 +256,24 @@ class FilterSettings(Section):
     keep: int = Field(8, ge=1, description="candidates left for each instruction")
 
 
+class JournalSettings(Section):
+    """What the router writes down of its choices, and of the feedback on them."""
+
+    enabled: bool = Field(True, description="false: no choice is logged and no feedback taken")
+    text: Literal["none", "hashed", "full"] = Field(
+        "none",
+        description="of an instruction: nothing, its SHA-256 (short texts can be guessed from it), "
+        "or the text, without which feedback teaches a selector nothing",
+    )
+    flush_seconds: float = Field(
+        30.0, gt=0, description="time between files; what a replica loses that is killed"
+    )
+    flush_rows: int = Field(1000, ge=1, description="rows that make a file before it is due")
+    buffer_mib: int = Field(
+        64, ge=1, description="rows kept while the store is down; the oldest are dropped beyond"
+    )
+
+
 class EscalationSettings(Section):
     """Who answers where no candidate is likely to be right."""
 
@@ -300,6 +321,13 @@ class RouterSettings(Section):
     )
     watch_seconds: float = Field(
         1.0, gt=0, description="between looks at who has joined or left, and who is running"
+    )
+
+    journal: JournalSettings = JournalSettings()
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="where traces go: OTLP over HTTP, such as http://host:4318/v1/traces",
     )
 
     host: str = "127.0.0.1"

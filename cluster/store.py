@@ -11,6 +11,9 @@ A store is a local folder or any URL that ``pyarrow.fs`` knows (``s3://``, ``gs:
     tuning/NAME/                   checkpoints of a tuning run
     router/                        who joined or left a serving router (``cluster.roster``)
     routed/NAME/                   answers, choices and scores of a routed data set
+    journal/choices/DAY/           choices of the served router, by the day they were written
+    journal/feedback/DAY/          feedback on their answers
+    feedback/                      questions and outcomes made of the two
 
 Local files are written beside their place and moved there; object stores show a file only once
 it is whole. A folder (``put_folder``) counts as there once its last file, the marker, is.

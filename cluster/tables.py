@@ -3,7 +3,8 @@
 Columns are named as published outcome tables name them (``model_id``, ``question_id``), so such
 tables are read without a mapping. A ``model_id`` is the id of a candidate in its zoo.
 
-The data's way: questions -> outcomes -> (capability cards, JSON) -> choices.
+The data's way: questions -> outcomes -> (capability cards, JSON) -> choices; and from the served
+router back again: journal + feedback -> questions and outcomes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,6 +63,10 @@ SCORE = pa.struct(
     [pa.field("model_id", pa.string(), False), pa.field("score", pa.float64(), False)]
 )
 
+PASSED_OVER = pa.struct(
+    [pa.field("model_id", pa.string(), False), pa.field("reason", pa.string(), False)]
+)
+
 CHOICES = pa.schema(
     [
         pa.field("instruction_id", pa.string(), False),
@@ -71,6 +76,45 @@ CHOICES = pa.schema(
         pa.field("prompt_tokens", pa.int64()),
         pa.field("completion_tokens", pa.int64()),
         pa.field("error", pa.string()),
+    ]
+)
+
+# One choice of the served router, after the last token of its answer.
+JOURNAL = pa.schema(
+    [
+        pa.field("response_id", pa.string(), False),  # OpenAI's id of the answer
+        pa.field("time", pa.timestamp("us", tz="UTC"), False),
+        # The text it was chosen by, and the SHA-256 of that: both, the latter alone, or none.
+        pa.field("instruction", pa.string()),
+        pa.field("instruction_sha256", pa.string()),
+        pa.field("model_id", pa.string(), False),  # who answered
+        pa.field("score", pa.float64()),  # its P('Yes'); null where no selector knows it
+        pa.field("scores", pa.list_(SCORE), False),  # of all that could be chosen
+        pa.field("selector", pa.string()),  # who gave them; null: the cards' mean accuracies
+        pa.field("policy", pa.string(), False),
+        # policy, aptitude, conversation, escalation or fallback
+        pa.field("why", pa.string(), False),
+        # Who came before and does not answer; the reason is one of a few words.
+        pa.field("passed_over", pa.list_(PASSED_OVER), False),
+        pa.field("selection_seconds", pa.float64(), False),  # until the choice
+        pa.field("first_seconds", pa.float64(), False),  # until the first token
+        pa.field("seconds", pa.float64(), False),  # until the last one
+        pa.field("prompt_tokens", pa.int64()),
+        pa.field("completion_tokens", pa.int64()),
+        pa.field("cost", pa.float64()),  # US dollars
+        pa.field("broken", pa.bool_(), False),  # whether the answer ended early
+        pa.field("key_name", pa.string()),  # of the API key, if keys are asked for
+    ]
+)
+
+# What somebody thought of an answer. It joins JOURNAL by response_id; the latest row counts.
+FEEDBACK = pa.schema(
+    [
+        pa.field("response_id", pa.string(), False),
+        pa.field("time", pa.timestamp("us", tz="UTC"), False),
+        pa.field("score", pa.float64(), False),  # in [0, 1]; 1 is right
+        pa.field("comment", pa.string()),
+        pa.field("key_name", pa.string()),  # of the API key it came with
     ]
 )
 

@@ -25,6 +25,7 @@ VERBS = {
     "remove-candidate": "Have a candidate leave the serving router (candidate=ID).",
     "roll-selector": "Have another selector choose in the serving router (selector_name=NAME).",
     "route-dataset": "Route and answer a whole data set of instructions.",
+    "collect-feedback": "Make outcomes of the feedback on the served router's answers.",
     "quality-cost": "What a threshold of policy cheapest-above buys, on held-out outcomes.",
     "assess": "Measure selection on past outcomes: accuracy, intervals, a report with plots.",
     "demo": "The whole way in small: examine, tune, serve, ask.",

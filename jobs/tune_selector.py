@@ -1,4 +1,7 @@
-"""Tunes a selector on the outcomes of the exam's practice questions (of the test, if none)."""
+"""Tunes a selector on the outcomes of the exam's practice questions (of the test, if none).
+
+With ``tuning.feedback`` also on what users said of the served router's answers.
+"""
 
 from cluster.settings import Settings
 from jobs.cli import run_job
@@ -10,6 +13,7 @@ def run(settings: Settings) -> None:
 
     from actors.examiner.aptitude import planned_test
     from actors.examiner.records import PRACTICE, load_cards, load_outcomes, load_test_questions
+    from actors.router.records import with_feedback
     from cluster.store import Store
     from cluster.zoo import load_zoo
     from jobs.ray_session import ray_session
@@ -25,6 +29,8 @@ def run(settings: Settings) -> None:
     outcomes = outcomes.filter(
         pc.is_in(outcomes["question_id"], value_set=questions["question_id"].combine_chunks())
     )
+    if settings.tuning.feedback:
+        questions, outcomes = with_feedback(store, zoo.ids(), questions, outcomes)
 
     from actors.tuner.loop import tune
 

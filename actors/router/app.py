@@ -100,7 +100,10 @@ def _ingress(router: RouterSettings) -> Any:
     """As Ray's ``build_openai_app`` makes it, with ``/v1/select`` and OpenAI's errors."""
     http = init()
     answer_errors_as_openai(http)
-    routes = DEFAULT_ENDPOINTS | {"select": lambda app: app.post("/v1/select")}
+    routes = DEFAULT_ENDPOINTS | {
+        "select": lambda app: app.post("/v1/select"),
+        "feedback": lambda app: app.post("/v1/feedback"),
+    }
     ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
     options = SelectingIngress.get_deployment_options()
     options["autoscaling_config"]["min_replicas"] = router.ingress_replicas

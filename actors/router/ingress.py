@@ -30,7 +30,9 @@ from starlette.exceptions import HTTPException as HTTPError
 
 from actors.router.answered import Answered
 from actors.router.conversations import Conversations
+from actors.router.feedback import FeedbackRequest
 from actors.router.forwarding import Forwarding, Send
+from actors.router.observing import Observing
 from actors.router.requests import (
     Asked,
     Body,
@@ -88,9 +90,13 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         # By value: half the time of a call, and what goes there and back is small.
         self._selector = selector.options(_by_reference=False)
         self._router = router
-        self._forwarding = Forwarding(router.breaker, router.first_token_seconds)
+        self._observing = Observing(store, router)
+        self._metrics = self._observing.metrics
+        self._metrics.in_service(len(self._service.rules.candidates))
+        self._forwarding = Forwarding(
+            router.breaker, router.first_token_seconds, self._metrics.breaker
+        )
         self._conversations = Conversations()
-        self._answered: Callable[[Answered], None] = lambda answered: None
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def model(self, model_id: str) -> Any:
@@ -125,6 +131,10 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             raise HTTPException(503, "no candidate is running")
         return JSONResponse({"object": "list", "data": data})
 
+    async def feedback(self, body: FeedbackRequest) -> Response:
+        """Takes down what somebody thought of an answer."""
+        return self._observing.feedback(body)
+
     async def told(self) -> dict[str, Any]:
         """Who is in service, for jobs that change it; not served over HTTP."""
         (scored,) = await self._scores(["Who is scored?"])
@@ -149,12 +159,21 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             return answer
 
         if body.model == self._router.auto_name:
-            return await self._auto(asked_of(body), checked_wish(wish), send, not options)
+            parent = self._observing.parent(raw_request.headers if raw_request else {})
+            ended = partial(self._observing.answered, parent=parent)
+            return await self._auto(asked_of(body), checked_wish(wish), send, not options, ended)
         id = await self._get_model_id(body.model)  # raises 404 where there is none
         answer = await self._forwarding.by_name(id, send)
         return with_choice(answer, None, lambda told: None, drop_usage=not options)
 
-    async def _auto(self, asked: Asked, wish: Wish, send: Send, drop_usage: bool) -> Response:
+    async def _auto(
+        self,
+        asked: Asked,
+        wish: Wish,
+        send: Send,
+        drop_usage: bool,
+        answered: Callable[[Answered], None],
+    ) -> Response:
         """The answer of the candidate that is chosen, or of the next best that answers."""
         started, here, rules = time.monotonic(), self._service, self._rules(wish)
         stay_with = wish.stay_with or self._conversations.candidate(asked.messages)
@@ -169,10 +188,11 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         if asked.messages:
             self._conversations.answered(asked.messages, choice.candidate)
         begun = time.monotonic()
+        self._metrics.chosen(choice, chosen - started)
 
         def ended(told: Told) -> None:
             price = here.zoo.candidate(choice.candidate).price
-            self._answered(
+            answered(
                 Answered(
                     response_id=told.response_id,
                     instruction=asked.text,
@@ -240,7 +260,14 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self._default_serve_handles = dict(here.handles)
         self._model_cards = dict(here.models)
         self._configured_serve_handles.clear()
+        self._metrics.in_service(len(here.rules.candidates))
+        for id in roster.left:
+            self._metrics.breaker(id, None)
         self._roster = roster
+
+    def __del__(self) -> None:  # Serve calls it when a replica is shut down
+        if observing := getattr(self, "_observing", None):
+            observing.close()
 
 
 def answer_errors_as_openai(http: FastAPI) -> None:

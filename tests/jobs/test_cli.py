@@ -62,6 +62,7 @@ def test_both_ways_to_call_a_job(verb: str, run_file: Path) -> None:
         ("examine-candidates", ["zoo=absent.yaml"], "absent.yaml: cannot be read"),
         ("examine-candidates", ["exam.questions=absent.parquet"], "absent.parquet"),
         ("tune-selector", [], "examine-candidates"),
+        ("collect-feedback", [], "journal/feedback: no outcome can be made of it; no row"),
         ("serve-router", [], "selectors/selector: no such folder"),
         ("route-dataset", [], "key 'routing.instructions'"),
         ("route-dataset", ["routing.instructions=absent.jsonl"], "absent"),

@@ -1,7 +1,9 @@
-"""What the router's tests share: stores with a selector and the cards it needs."""
+"""What the router's tests share: stores with a selector and its cards, and answers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes
 from actors.examiner.records import write_card
+from actors.router.answered import Answered
+from actors.router.rules import Choice
 from actors.selector.checkpoint import save
 from actors.selector.item_response import pool_of
 from actors.selector.network import create
@@ -33,6 +37,25 @@ def put_selector(tmp_path_factory: pytest.TempPathFactory) -> PutSelector:
             write_card(store, card)
 
     return put
+
+
+MakeAnswered = Callable[..., Answered]
+
+
+@pytest.fixture(scope="session")
+def make_answered() -> MakeAnswered:
+    """Makes what came of a request that ``a`` answered, ``b`` being the other candidate."""
+
+    def make(
+        response_id: str = "r1", instruction: str = "What is 2 + 2?", **changes: Any
+    ) -> Answered:
+        of_choice = {field.name for field in fields(Choice)} & changes.keys()
+        choice = Choice("a", 0.75, "best-quality", {"a": 0.75, "b": 0.25})
+        choice = replace(choice, **{name: changes.pop(name) for name in of_choice})
+        answered = Answered(response_id, instruction, choice, 0.004, 0.1, 0.5, 12, 30, 0.0001)
+        return replace(answered, **changes)
+
+    return make
 
 
 @pytest.fixture(scope="session")

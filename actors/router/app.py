@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from fastapi import FastAPI
 from ray import serve
 
 # Ray publishes how to give an ingress more routes, but not these, which that takes.
@@ -19,7 +20,9 @@ from ray.serve.llm.ingress import make_fastapi_ingress
 from actors.candidate.online import llm_config
 from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
-from actors.router.ingress import SelectingIngress, answer_errors_as_openai
+from actors.router.guard import guard
+from actors.router.ingress import SelectingIngress
+from actors.router.refusals import answer_errors_as_openai
 from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
@@ -72,15 +75,16 @@ def build_app(args: RouterArgs) -> Application:
         before=router.filter,
     )
     configs = [llm_config(candidate, store) for candidate in zoo.candidates]
-    return _ingress(configs, cards, selector=selector, auto_name=auto_name, rules=rules)
+    http = init()
+    answer_errors_as_openai(http)
+    guard(http, router.guard)
+    return _ingress(http, configs, cards, selector=selector, auto_name=auto_name, rules=rules)
 
 
 def _ingress(
-    configs: list[LLMConfig], cards: Mapping[str, CapabilityCard], **chooses: Any
+    http: FastAPI, configs: list[LLMConfig], cards: Mapping[str, CapabilityCard], **chooses: Any
 ) -> Application:
     """As Ray's ``build_openai_app``, with ``/v1/select``, OpenAI's errors, and capabilities."""
-    http = init()
-    answer_errors_as_openai(http)
     routes = DEFAULT_ENDPOINTS | {"select": lambda app: app.post("/v1/select")}
     ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
     return serve.deployment(ingress, **SelectingIngress.get_deployment_options(configs)).bind(

@@ -14,14 +14,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
-from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field, model_validator
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
-from starlette.exceptions import HTTPException as HTTPError
 
 from actors.router.rules import Choice, Rules, Wish
 from actors.selector.instruction import instruction_text
@@ -129,28 +127,6 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             rules = self._rules.within(wish)
         scores = await asyncio.gather(*(self._selector.scores.remote(text) for text in texts))
         return [rules.choice(of) for of in scores]
-
-
-def answer_errors_as_openai(http: FastAPI) -> None:
-    """Has ``http`` answer what FastAPI and Ray refuse in the form that OpenAI's clients read."""
-    http.add_exception_handler(RequestValidationError, _invalid)
-    http.add_exception_handler(HTTPError, _refused)
-
-
-# Ray's own handler sends back what it found, and fails where that is no JSON, such as NaN.
-async def _invalid(request: Request, error: Any) -> JSONResponse:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return _openai_error(400, f"{place}: {first['msg']}", place)
-
-
-async def _refused(request: Request, error: Any) -> JSONResponse:
-    return _openai_error(error.status_code, error.detail)
-
-
-def _openai_error(status: int, message: str, param: str | None = None) -> JSONResponse:
-    error = {"message": message, "type": "invalid_request_error", "param": param, "code": status}
-    return JSONResponse({"error": error}, status)
 
 
 def taken_wish(body: ChatCompletionRequest | CompletionRequest) -> Any:

@@ -31,6 +31,9 @@ from cluster.settings import RouterSettings, Section, Settings
 from cluster.store import Store
 from cluster.zoo import load_zoo
 
+# The rest of Ray's (embeddings, scores, transcriptions, tokens) is not what a zoo's candidates do.
+_RAYS_ENDPOINTS = ("models", "model_data", "completions", "chat")
+
 
 class RouterArgs(Section):
     """What the application is built from."""
@@ -85,7 +88,8 @@ def _ingress(
     http: FastAPI, configs: list[LLMConfig], cards: Mapping[str, CapabilityCard], **chooses: Any
 ) -> Application:
     """As Ray's ``build_openai_app``, with ``/v1/select``, OpenAI's errors, and capabilities."""
-    routes = DEFAULT_ENDPOINTS | {"select": lambda app: app.post("/v1/select")}
+    routes = {name: DEFAULT_ENDPOINTS[name] for name in _RAYS_ENDPOINTS}
+    routes["select"] = lambda app: app.post("/v1/select")
     ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
     return serve.deployment(ingress, **SelectingIngress.get_deployment_options(configs)).bind(
         llm_deployments={config.model_id: build_llm_deployment(config) for config in configs},

@@ -23,6 +23,7 @@ from actors.examiner.records import load_cards
 from actors.router.guard import guard
 from actors.router.ingress import SelectingIngress
 from actors.router.refusals import answer_errors_as_openai
+from actors.router.requests import StrictRoute
 from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
@@ -79,6 +80,7 @@ def build_app(args: RouterArgs) -> Application:
     )
     configs = [llm_config(candidate, store) for candidate in zoo.candidates]
     http = init()
+    http.router.route_class = StrictRoute
     answer_errors_as_openai(http)
     guard(http, router.guard)
     return _ingress(http, configs, cards, selector=selector, auto_name=auto_name, rules=rules)

@@ -21,6 +21,7 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 
+from actors.router.requests import ChatBody, CompletionBody
 from actors.router.rules import Choice, Rules, Wish
 from actors.selector.instruction import instruction_text
 from cluster.errors import UserError
@@ -102,6 +103,16 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         cards.data.insert(0, await self.model(self._auto_name))
         return cards
 
+    async def chat(self, body: ChatBody, request: Request) -> Response:
+        """Answers a chat."""
+        response: Response = await super().chat(body, request)
+        return response
+
+    async def completions(self, body: CompletionBody, request: Request) -> Response:
+        """Completes a prompt."""
+        response: Response = await super().completions(body, request)
+        return response
+
     async def select(self, body: SelectRequest) -> Response:
         """Scores and choice for every instruction, in their order; nothing is generated."""
         texts = [instruction_of(given) for given in body.all()]
@@ -145,10 +156,6 @@ def requested_text(body: ChatCompletionRequest | CompletionRequest) -> str:
     """The instruction in a request. Raises HTTPException 400 where there is no text in it."""
     if not hasattr(body, "messages"):
         return instruction_of(_prompt_text(body.prompt))
-    for message in body.messages:
-        if not isinstance(message.get("content"), str | None):
-            # Pydantic hands parts over as an iterator that can be read once only.
-            message["content"] = list(message["content"])
     return instruction_of(body.messages)
 
 
@@ -164,12 +171,7 @@ def instruction_of(prompt_or_chat: str | Chat) -> str:
     """The text a candidate is chosen by. Raises HTTPException 400 where there is none."""
     if isinstance(prompt_or_chat, str):
         prompt_or_chat = [{"role": "user", "content": prompt_or_chat.strip()}]
-    text = instruction_text(prompt_or_chat)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON can hold half a character; tokenizers fail on it
-        raise UserError(f"an instruction must be Unicode text: {error.reason}") from error
-    return text
+    return instruction_text(prompt_or_chat)
 
 
 def choice_headers(choice: Choice) -> dict[str, str]:

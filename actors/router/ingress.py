@@ -154,7 +154,7 @@ def checked_wish(wish: Any) -> Wish:
 @_callers_mistake()
 def requested_text(body: ChatCompletionRequest | CompletionRequest) -> str:
     """The instruction in a request. Raises HTTPException 400 where there is no text in it."""
-    if not hasattr(body, "messages"):
+    if isinstance(body, CompletionRequest):  # which may carry messages too, and ignores them
         return instruction_of(_prompt_text(body.prompt))
     return instruction_of(body.messages)
 

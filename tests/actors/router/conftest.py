@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,15 @@ from cluster.settings import SelectorSettings, Settings
 from cluster.store import Store
 
 PutSelector = Callable[[Settings, Sequence[CapabilityCard]], None]
+StandIns = Callable[..., Settings]
+
+ZOO = """
+name: stand-ins
+candidates:
+  - {id: says-a, engine: {kind: stand-in, reply: A or so}, resources: {cpus: 0.1}}
+  - {id: says-b, engine: {kind: stand-in, reply: B or so}, resources: {cpus: 0.1}}
+  - {id: down, engine: {kind: remote, url: "http://127.0.0.1:9/v1", model: none}}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +39,30 @@ def put_selector(tmp_path_factory: pytest.TempPathFactory) -> PutSelector:
             write_card(store, card)
 
     return put
+
+
+@pytest.fixture(scope="session")
+def make_stand_ins(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_sources: Any,
+    make_card: Any,
+    put_selector: PutSelector,
+) -> StandIns:
+    """Makes settings of a router over two candidates that answer at once, and one that is down."""
+
+    def make(port: int, **router: Any) -> Settings:
+        folder = tmp_path_factory.mktemp("stand-ins")
+        (folder / "zoo.yaml").write_text(ZOO)
+        ids = ["says-a", "says-b"]
+        settings = Settings.model_validate(
+            {
+                "store": str(folder / "store"),
+                "zoo": str(folder / "zoo.yaml"),
+                "selector": tiny_sources(),
+                "router": {"port": port, "candidates": ids, **router},
+            }
+        )
+        put_selector(settings, [make_card(id, [0.9, 0.1]) for id in ids])
+        return settings
+
+    return make

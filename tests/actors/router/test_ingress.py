@@ -43,6 +43,7 @@ def test_text_of_chats_and_prompts() -> None:
     assert requested_text(chat) == "Hi"
     assert len(chat.messages[0]["content"]) == 2  # still there for the candidate
     assert requested_text(CompletionBody(model="auto", prompt="Go on")) == "Go on"
+    assert requested_text(CompletionBody(model="auto", prompt="Go on", messages=5)) == "Go on"
     assert requested_text(CompletionBody(model="auto", prompt=["a", "b"])) == "a\nb"
 
 

@@ -19,8 +19,8 @@ StandIns = Callable[..., Settings]
 ZOO = """
 name: stand-ins
 candidates:
-  - {id: says-a, engine: {kind: stand-in, reply: A or so}, resources: {cpus: 0.1}}
-  - {id: says-b, engine: {kind: stand-in, reply: B or so}, resources: {cpus: 0.1}}
+  - {id: says-a, engine: {kind: stand-in, reply: A or so}, price: {input: 1}}
+  - {id: says-b, engine: {kind: stand-in, reply: B or so}, price: {}}
   - {id: down, engine: {kind: remote, url: "http://127.0.0.1:9/v1", model: none}}
 """
 

@@ -288,6 +288,30 @@ class BreakerSettings(Section):
     seconds: float = Field(10.0, gt=0, description="until it is tried again")
 
 
+class GuardSettings(Section):
+    """Who may call the router, how often, and with how much."""
+
+    keys: str | None = Field(
+        None, min_length=1, description="file of API keys (actors.router.keys); null: none asked"
+    )
+    requests_per_minute: int | None = Field(
+        None,
+        ge=1,
+        description="of a key that has no limit of its own, or of a client's address where no keys "
+        "are asked for; null: no limit",
+    )
+    rate_storage: str | None = Field(
+        None,
+        min_length=1,
+        description="where requests are counted, such as redis://HOST:6379; null: by each replica "
+        "of the ingress for itself",
+    )
+    max_body_bytes: int = Field(8 * 2**20, ge=1, description="size of a request's body")
+    allow_origins: tuple[str, ...] = Field(
+        (), description="web pages whose scripts may call the router, such as https://chat.example"
+    )
+
+
 class RouterSettings(Section):
     """How the router chooses, and the serving application."""
 
@@ -338,6 +362,8 @@ class RouterSettings(Section):
     selector_max_replicas: int | None = Field(None, ge=1, description="null: no autoscaling")
     selector_gpus: float = Field(0.0, ge=0, description="GPUs of a selector replica; 0: on CPU")
     selector_batch: int = Field(32, ge=1, description="instructions scored together at most")
+
+    guard: GuardSettings = GuardSettings()
 
     @model_validator(mode="after")
     def _most_is_not_less_than_least(self) -> "RouterSettings":

@@ -2,13 +2,14 @@
 
 A job is a module of this package with a function ``run(settings)``, whose annotation says as what
 the settings file is read. ``python -m jobs.NAME`` and ``model-sat VERB`` are the same: a settings
-file, then ``key=value`` overrides. Roles are imported inside ``run``, so that ``--help`` answers at
-once.
+file, then ``key=value`` overrides. The few that need none have arguments of their own. Roles are
+imported inside ``run``, so that ``--help`` answers at once.
 """
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -31,6 +32,11 @@ VERBS = {
     "demo": "The whole way in small: examine, tune, serve, ask.",
 }
 
+# Jobs without a settings file, whose arguments are those of ``run``.
+VERBS_WITH_ARGUMENTS = {
+    "make-key": "Make an API key, and its line for the file of keys (router.guard.keys).",
+}
+
 RunFile = Annotated[
     str, typer.Argument(metavar="RUN", help="settings file, as in manifests/runs/ or assess/")
 ]
@@ -47,25 +53,36 @@ def main() -> None:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for verb, summary in VERBS.items():
-        app.command(verb, help=summary)(_command(f"jobs.{verb.replace('-', '_')}"))
+    for verb, summary in (VERBS | VERBS_WITH_ARGUMENTS).items():
+        app.command(verb, help=summary)(_command(verb))
     app()
 
 
 def run_job(verb: str) -> None:
     """``python -m jobs.NAME``: the same as ``model-sat VERB``."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(help=VERBS[verb])(_command(f"jobs.{verb.replace('-', '_')}"))
+    app.command(help=(VERBS | VERBS_WITH_ARGUMENTS)[verb])(_command(verb))
     app()
 
 
-def _command(module: str) -> Callable[[str, list[str] | None], None]:
+def _command(verb: str) -> Callable[..., None]:
+    module = f"jobs.{verb.replace('-', '_')}"
+    if verb in VERBS_WITH_ARGUMENTS:
+        run_itself: Callable[..., None] = importlib.import_module(module).run
+        return _mistakes_in_one_line()(run_itself)
+
+    @_mistakes_in_one_line()
     def command(run: RunFile, overrides: Overrides = None) -> None:
-        try:
-            job: Callable[[Any], None] = importlib.import_module(module).run
-            job(load(get_type_hints(job)["settings"], run, overrides or ()))
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise typer.Exit(2) from error
+        job: Callable[[Any], None] = importlib.import_module(module).run
+        job(load(get_type_hints(job)["settings"], run, overrides or ()))
 
     return command
+
+
+@contextmanager
+def _mistakes_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error

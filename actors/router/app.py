@@ -17,7 +17,10 @@ from ray.serve.llm.ingress import make_fastapi_ingress
 
 from actors.candidate.online import llm_config
 from actors.examiner.records import load_cards
-from actors.router.ingress import SelectingIngress, answer_errors_as_openai
+from actors.router.bodies import StrictRoute
+from actors.router.guard import guard
+from actors.router.ingress import SelectingIngress
+from actors.router.refusals import answer_errors_as_openai
 from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
@@ -27,6 +30,8 @@ from cluster.store import Store
 from cluster.zoo import load_zoo
 
 NAME = "model-sat"
+# The rest of Ray's (embeddings, scores, transcriptions, tokens) is not what a zoo's candidates do.
+_RAYS_ENDPOINTS = ("models", "model_data", "completions", "chat")
 
 
 class RouterArgs(Section):
@@ -97,13 +102,14 @@ def _selector(args: RouterArgs, candidates: tuple[str, ...]) -> Application:
 
 
 def _ingress(router: RouterSettings) -> Any:
-    """As Ray's ``build_openai_app`` makes it, with ``/v1/select`` and OpenAI's errors."""
+    """As Ray's ``build_openai_app`` makes it, with our routes, guard, and OpenAI's errors."""
     http = init()
+    http.router.route_class = StrictRoute
     answer_errors_as_openai(http)
-    routes = DEFAULT_ENDPOINTS | {
-        "select": lambda app: app.post("/v1/select"),
-        "feedback": lambda app: app.post("/v1/feedback"),
-    }
+    guard(http, router.guard)
+    routes = {name: DEFAULT_ENDPOINTS[name] for name in _RAYS_ENDPOINTS}
+    routes["select"] = lambda app: app.post("/v1/select")
+    routes["feedback"] = lambda app: app.post("/v1/feedback")
     ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
     options = SelectingIngress.get_deployment_options()
     options["autoscaling_config"]["min_replicas"] = router.ingress_replicas

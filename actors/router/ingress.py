@@ -16,8 +16,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 from ray import serve
@@ -26,9 +25,9 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
-from starlette.exceptions import HTTPException as HTTPError
 
 from actors.router.answered import Answered
+from actors.router.bodies import ChatBody, CompletionBody
 from actors.router.conversations import Conversations
 from actors.router.feedback import FeedbackRequest
 from actors.router.forwarding import Forwarding, Send
@@ -43,7 +42,7 @@ from actors.router.requests import (
     instruction_of,
     taken_wish,
 )
-from actors.router.responses import Told, openai_error, with_choice
+from actors.router.responses import Told, with_choice
 from actors.router.rules import Choice, Rules, Wish
 from actors.router.service import Service, service, who_is_down
 from actors.selector.deployment import Scored
@@ -119,6 +118,16 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         cards.data.insert(0, await self.model(self._router.auto_name))
         return cards
 
+    async def chat(self, body: ChatBody, request: Request) -> Response:
+        """Answers a chat."""
+        response: Response = await super().chat(body, request)
+        return response
+
+    async def completions(self, body: CompletionBody, request: Request) -> Response:
+        """Completes a prompt."""
+        response: Response = await super().completions(body, request)
+        return response
+
     async def select(self, body: SelectRequest) -> Response:
         """Scores and choice for every instruction, in their order; nothing is generated."""
         texts = [instruction_of(given) for given in body.all()]
@@ -131,9 +140,9 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             raise HTTPException(503, "no candidate is running")
         return JSONResponse({"object": "list", "data": data})
 
-    async def feedback(self, body: FeedbackRequest) -> Response:
+    async def feedback(self, body: FeedbackRequest, request: Request) -> Response:
         """Takes down what somebody thought of an answer."""
-        return self._observing.feedback(body)
+        return self._observing.feedback(body, caller_of(request))
 
     async def told(self) -> dict[str, Any]:
         """Who is in service, for jobs that change it; not served over HTTP."""
@@ -159,9 +168,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             return answer
 
         if body.model == self._router.auto_name:
-            parent = self._observing.parent(raw_request.headers if raw_request else {})
-            ended = partial(self._observing.answered, parent=parent)
-            return await self._auto(asked_of(body), checked_wish(wish), send, not options, ended)
+            answered = partial(self._observing.answered, request=raw_request)
+            return await self._auto(asked_of(body), checked_wish(wish), send, not options, answered)
         id = await self._get_model_id(body.model)  # raises 404 where there is none
         answer = await self._forwarding.by_name(id, send)
         return with_choice(answer, None, lambda told: None, drop_usage=not options)
@@ -269,19 +277,3 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         if observing := getattr(self, "_observing", None):
             observing.close()
 
-
-def answer_errors_as_openai(http: FastAPI) -> None:
-    """Has ``http`` answer what FastAPI and Ray refuse in the form that OpenAI's clients read."""
-    http.add_exception_handler(RequestValidationError, _invalid)
-    http.add_exception_handler(HTTPError, _refused)
-
-
-# Ray's own handler sends back what it found, and fails where that is no JSON, such as NaN.
-async def _invalid(request: Request, error: Any) -> JSONResponse:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return JSONResponse(openai_error(400, f"{place}: {first['msg']}", place), 400)
-
-
-async def _refused(request: Request, error: Any) -> JSONResponse:
-    return JSONResponse(openai_error(error.status_code, error.detail), error.status_code)

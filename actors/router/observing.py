@@ -1,12 +1,13 @@
 """Who looks on while the router works: metrics, journal and traces, each for itself."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
+from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from actors.router.answered import Answered
 from actors.router.feedback import FeedbackRequest, take_feedback
+from actors.router.guard import caller_of
 from actors.router.journal import Journal
 from actors.router.metrics import RouterMetrics
 from actors.router.tracing import Tracing
@@ -27,19 +28,16 @@ class Observing:
         )
         self._tracing = Tracing(router.otlp_endpoint) if router.otlp_endpoint else None
 
-    def parent(self, headers: Mapping[str, str]) -> Any:
-        """The caller's span, if it sent one."""
-        return self._tracing.parent(headers) if self._tracing else None
-
-    def answered(self, answered: Answered, parent: Any) -> None:
-        """Called after the last token of an answer."""
+    def answered(self, answered: Answered, request: Request) -> None:
+        """Called after the last token of an answer to ``request``."""
+        answered = replace(answered, key_name=caller_of(request))
         self.metrics.answered(answered)
         if self._journal:
             self._journal.record(answered)
         if self._tracing:
-            self._tracing.answered(answered, parent)
+            self._tracing.answered(answered, self._tracing.parent(request.headers))
 
-    def feedback(self, body: FeedbackRequest, key_name: str | None = None) -> JSONResponse:
+    def feedback(self, body: FeedbackRequest, key_name: str | None) -> JSONResponse:
         """Takes down what somebody thought of an answer."""
         return take_feedback(self._journal, body, key_name)
 

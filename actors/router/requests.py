@@ -9,15 +9,15 @@ from typing import Any, NamedTuple, TypeAlias
 
 from fastapi import HTTPException
 from pydantic import Field, model_validator
-from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 
+from actors.router.bodies import ChatBody, CompletionBody
 from actors.router.rules import Wish
 from actors.selector.instruction import instruction_text
 from cluster.errors import UserError
 from cluster.settings import Section, validated
 
 Chat: TypeAlias = list[dict[str, Any]]
-Body: TypeAlias = ChatCompletionRequest | CompletionRequest
+Body: TypeAlias = ChatBody | CompletionBody
 
 
 class Wished(Section):
@@ -84,19 +84,15 @@ def asked_of(body: Body) -> Asked:
     """What a request asks. Raises HTTPException 400 where there is no text in it."""
     text = requested_text(body)
     most = getattr(body, "max_completion_tokens", None) or body.max_tokens or 0
-    messages = [dict(message) for message in getattr(body, "messages", [])]
-    return Asked(text, messages, most)
+    chat = body.messages if isinstance(body, ChatBody) else []
+    return Asked(text, [dict(message) for message in chat], most)
 
 
 @callers_mistake()
 def requested_text(body: Body) -> str:
     """The instruction in a request. Raises HTTPException 400 where there is no text in it."""
-    if not hasattr(body, "messages"):
+    if isinstance(body, CompletionBody):  # which may carry messages too, and ignores them
         return instruction_of(_prompt_text(body.prompt))
-    for message in body.messages:
-        if not isinstance(message.get("content"), str | None):
-            # Pydantic hands parts over as an iterator that can be read once only.
-            message["content"] = list(message["content"])
     return instruction_of(body.messages)
 
 
@@ -112,9 +108,4 @@ def instruction_of(prompt_or_chat: str | Chat) -> str:
     """The text a candidate is chosen by. Raises HTTPException 400 where there is none."""
     if isinstance(prompt_or_chat, str):
         prompt_or_chat = [{"role": "user", "content": prompt_or_chat.strip()}]
-    text = instruction_text(prompt_or_chat)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON can hold half a character; tokenizers fail on it
-        raise UserError(f"an instruction must be Unicode text: {error.reason}") from error
-    return text
+    return instruction_text(prompt_or_chat)

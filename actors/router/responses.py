@@ -14,6 +14,7 @@ from typing import Any
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.responses import Response
 
+from actors.router.refusals import openai_error
 from actors.router.rules import Choice
 
 CANDIDATE_HEADER = "x-model-sat-candidate"
@@ -39,12 +40,6 @@ class Told:
         if usage := answer.get("usage"):
             self.prompt_tokens = usage.get("prompt_tokens")
             self.completion_tokens = usage.get("completion_tokens")
-
-
-def openai_error(status: int, message: str, param: str | None = None) -> dict[str, Any]:
-    """An error as OpenAI's clients read it."""
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    return {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 
 def choice_headers(choice: Choice) -> dict[str, str]:

@@ -85,7 +85,10 @@ def instruction_text(prompt_or_messages: str | Sequence[Mapping[str, Any]]) -> s
 
 def _turn(message: Any) -> tuple[str, str]:
     try:
-        return message["role"], _content(message.get("content"))
+        role, content = message["role"], _content(message.get("content"))
+        if not isinstance(role, str):
+            raise TypeError(role)
+        return role, content
     except (AttributeError, KeyError, TypeError) as error:
         found = str(message)[:80]
         raise UserError(f"a chat message needs 'role' and 'content'; found {found}") from error

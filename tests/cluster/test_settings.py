@@ -42,6 +42,8 @@ def test_file_and_overrides(run: Path) -> None:
         ("router.policy={kind: value}", ["router.policy.weight", "missing"]),
         ("router.policy={kind: value, wait: 1}", ["router.policy.wait", "kind, weight"]),
         ("router.policy={kind: dearest}", ["router.policy", "best-quality", "dearest"]),
+        ("router.guard.max_body_bytes=0", ["router.guard.max_body_bytes", "greater than", "0"]),
+        ("router.guard.key=keys", ["router.guard.key", "keys, requests_per_minute"]),
         ("exam", ["'exam'", "key=value"]),
         ("store.name=3", ["'store'", "is a value"]),
         ("exam.shots={", ["no YAML"]),

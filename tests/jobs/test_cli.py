@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cli import VERBS
+from actors.router.keys import Caller, KeyFile
+from jobs.cli import VERBS, VERBS_WITH_ARGUMENTS
 
 ROOT = Path(__file__).parents[2]
 MODEL_SAT = [sys.executable, "-c", "from jobs.cli import main; main()"]
@@ -39,7 +40,7 @@ def test_help_imports_nothing_heavy() -> None:
     done = call(sys.executable, "-c", code, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "set()"
-    for verb in VERBS:
+    for verb in VERBS | VERBS_WITH_ARGUMENTS:
         assert verb in done.stdout
 
 
@@ -76,3 +77,19 @@ def test_mistakes_give_one_line_and_leave_nothing(
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert part in line
     assert not list((run_file.parent / "store").glob("**/*"))
+
+
+@pytest.mark.parametrize(
+    "command", [[*MODEL_SAT, "make-key"], [sys.executable, "-m", "jobs.make_key"]]
+)
+def test_make_key_shows_a_key_and_the_line_that_lets_it_in(
+    command: list[str], tmp_path: Path
+) -> None:
+    done = call(*command, "alice", "--requests-per-minute", "60")
+    assert (done.returncode, done.stderr) == (0, "")
+    key, line = (said.partition(": ")[2] for said in done.stdout.splitlines())
+    (tmp_path / "keys").write_text(line)
+    assert KeyFile(str(tmp_path / "keys")).caller(key.encode()) == Caller("alice", 60)
+    done = call(*command, "two words")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: a key's name")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,15 @@ from cluster.settings import ItemResponseSettings, SelectorSettings, Settings
 from cluster.store import Store
 
 PutSelector = Callable[[Settings, Sequence[CapabilityCard]], None]
+StandIns = Callable[..., Settings]
+
+ZOO = """
+name: stand-ins
+candidates:
+  - {id: says-a, engine: {kind: stand-in, reply: A or so}, price: {input: 1}}
+  - {id: says-b, engine: {kind: stand-in, reply: B or so}, price: {}}
+  - {id: down, engine: {kind: remote, url: "http://127.0.0.1:9/v1", model: none}}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +85,33 @@ def put_fast_selector(tmp_path_factory: pytest.TempPathFactory) -> PutSelector:
             write_card(store, card)
 
     return put
+
+
+@pytest.fixture(scope="session")
+def make_stand_ins(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_sources: Any,
+    make_card: Any,
+    put_selector: PutSelector,
+) -> StandIns:
+    """Makes settings of a router over two candidates that answer at once, and one that is down."""
+
+    def make(port: int, **router: Any) -> Settings:
+        folder = tmp_path_factory.mktemp("stand-ins")
+        (folder / "zoo.yaml").write_text(ZOO)
+        ids = ["says-a", "says-b"]
+        settings = Settings.model_validate(
+            {
+                "store": str(folder / "store"),
+                "zoo": str(folder / "zoo.yaml"),
+                "selector": tiny_sources(),
+                "router": {"port": port, "candidates": ids, **router},
+            }
+        )
+        put_selector(settings, [make_card(id, [0.9, 0.1]) for id in ids])
+        return settings
+
+    return make
 
 
 def invented_outcomes() -> OutcomeMatrix:

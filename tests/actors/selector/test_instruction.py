@@ -83,7 +83,10 @@ def test_instruction_text_of_prompts_and_chats() -> None:
     assert instruction_text(chat) == "system: Be brief.\n\nassistant: \n\nuser: What is this?"
 
 
-@pytest.mark.parametrize("wrong", [[], [1, 2], [{"content": "x"}], [{"role": "user"}]])
+@pytest.mark.parametrize(
+    "wrong",
+    [[], [1, 2], [{"content": "x"}], [{"role": "user"}], [{"role": 5, "content": "x"}]],
+)
 def test_instructions_without_text_are_errors(wrong: Any) -> None:
     with pytest.raises(UserError, match="chat message"):
         instruction_text(wrong)

@@ -4,8 +4,12 @@ A job is a module of this package with a function ``run(settings)``, whose annot
 the settings file is read. ``python -m jobs.NAME`` and ``model-sat VERB`` are the same: a settings
 file, then ``key=value`` overrides. Roles are imported inside ``run``, so that ``--help`` answers at
 once.
+
+``COMMANDS`` are verbs that work on files rather than on a run: their module has a function
+``command`` with arguments of its own.
 """
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable
@@ -27,6 +31,10 @@ VERBS = {
     "demo": "The whole way in small: examine, tune, serve, ask.",
 }
 
+COMMANDS = {
+    "import": ("import_outcomes", "Import outcomes that other tools wrote or published."),
+}
+
 RunFile = Annotated[
     str, typer.Argument(metavar="RUN", help="settings file, as in manifests/runs/ or assess/")
 ]
@@ -45,6 +53,8 @@ def main() -> None:
     )
     for verb, summary in VERBS.items():
         app.command(verb, help=summary)(_command(f"jobs.{verb.replace('-', '_')}"))
+    for verb, (_, summary) in COMMANDS.items():
+        app.command(verb, help=summary)(_own_command(verb))
     app()
 
 
@@ -53,6 +63,28 @@ def run_job(verb: str) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(help=VERBS[verb])(_command(f"jobs.{verb.replace('-', '_')}"))
     app()
+
+
+def run_command(verb: str) -> None:
+    """``python -m jobs.NAME`` of a verb with arguments of its own."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(help=COMMANDS[verb][1])(_own_command(verb))
+    app()
+
+
+def _own_command(verb: str) -> Callable[..., None]:
+    """The function ``command`` of a module; its errors become one line."""
+    command: Callable[..., None] = importlib.import_module(f"jobs.{COMMANDS[verb][0]}").command
+
+    @functools.wraps(command)
+    def told(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(2) from error
+
+    return told
 
 
 def _command(module: str) -> Callable[[str, list[str] | None], None]:

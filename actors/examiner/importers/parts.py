@@ -1,0 +1,107 @@
+"""What an importer hands on: parts of a file, as tables of a few thousand rows.
+
+A row is an outcome together with what its file says of the question; questions of which a file
+says nothing more may come before, in parts without outcomes. Columns that a format does not know
+are left out of a part, values that a row lacks are null. Nothing is checked here: that is the
+business of ``intake``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from actors.examiner.importers.documents import Document
+from cluster.tables import OUTCOMES, QUESTIONS
+
+# What is kept of a question. Not every format tells the answer, few tell the split.
+IMPORTED_QUESTIONS = pa.schema(
+    [
+        *[field.with_nullable(True) if field.name == "answer" else field for field in QUESTIONS],
+        pa.field("split", pa.string()),  # train, test, ... of the benchmark, where it says so
+    ]
+)
+
+# What is kept of an outcome.
+IMPORTED_OUTCOMES = pa.schema(
+    [
+        *OUTCOMES,
+        pa.field("answered", pa.bool_()),  # whether an answer could be read from the output
+        pa.field("cost", pa.float64()),  # US dollars
+    ]
+)
+
+# What a part may hold. Options also as text that is a JSON list.
+ROW = {
+    field.name: field.type for schema in (IMPORTED_QUESTIONS, IMPORTED_OUTCOMES) for field in schema
+}
+
+BATCH = 1 << 16
+_ROWS = 4096  # of a part that is made from Python objects
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a file, and where in it they stand."""
+
+    document: Document
+    rows: pa.Table  # columns as ROW; dictionaries, large strings and other numbers are taken too
+    numbers: NDArray[np.int64]  # of the rows, as errors name them
+    unit: str = "row"  # what the numbers count: rows, lines
+    outcomes: bool = True  # false: rows are questions only
+
+    def place(self, row: int) -> str:
+        """How errors name a row."""
+        return f"{self.document.name}: {self.unit} {self.numbers[row]}"
+
+
+def counted(document: Document, rows: pa.Table, first: int, outcomes: bool = True) -> Part:
+    """A part whose rows are numbered on from ``first``."""
+    numbers = np.arange(first, first + rows.num_rows)
+    return Part(document, rows, numbers, outcomes=outcomes)
+
+
+def parts(
+    document: Document,
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    unit: str = "line",
+    outcomes: bool = True,
+) -> Iterator[Part]:
+    """Parts of numbered rows that are Python objects; values become what ROW asks for."""
+    numbered = iter(rows)
+    while some := list(islice(numbered, _ROWS)):
+        names = [name for name in ROW if any(name in row for _, row in some)]
+        columns = {name: _array([row.get(name) for _, row in some], ROW[name]) for name in names}
+        numbers = np.array([number for number, _ in some])
+        yield Part(document, pa.table(columns), numbers, unit, outcomes)
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        return pa.array([_text(value) for value in values], kind)
+    if pa.types.is_list(kind):
+        return pa.array([_texts(value) for value in values], kind)
+    if pa.types.is_boolean(kind):
+        return pa.array([value if isinstance(value, bool) else None for value in values], kind)
+    return pa.array([number(value) for value in values], pa.float64())
+
+
+def number(value: Any) -> float | None:
+    """A number, a truth value, or text that is a number; null for all else."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return {"true": 1.0, "false": 0.0}.get(str(value).strip().lower())
+
+
+def _text(value: Any) -> str | None:
+    # Lone halves of a surrogate pair are JSON, but no text.
+    return None if value is None else str(value).encode(errors="replace").decode()
+
+
+def _texts(value: Any) -> list[str] | None:
+    return [str(_text(part)) for part in value] if isinstance(value, list | tuple) else None

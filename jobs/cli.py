@@ -33,6 +33,10 @@ VERBS = {
 
 COMMANDS = {
     "import": ("import_outcomes", "Import outcomes that other tools wrote or published."),
+    "check": (
+        "check_outcomes",
+        "Gaps, duplicates and leaks in outcomes, and what is to be gained.",
+    ),
 }
 
 RunFile = Annotated[

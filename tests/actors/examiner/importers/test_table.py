@@ -175,7 +175,10 @@ DAMAGED = {
     "cut.jsonl": (b'{"model_id": "a"', "line 1: is no JSON.*cut off"),
     "other.jsonl": (b'{"model_id": "a"}\n', "no column 'prompt'.*say which one it is"),
     "wrong.txt": (b"", "must end in one of .parquet, .csv"),
-    "long.csv": (b"model_id,question_id,score,prompt\na,q,1," + b"x" * 9999, "longer than 1000"),
+    "long.csv": (
+        b"model_id,question_id,score,prompt\na,q,1," + b"x" * 9999,
+        r"row 2 .* more than 1000 bytes",
+    ),
     "long.jsonl": (b'{"model_id": "' + b"x" * 9999, "line 1: goes on for more than 1000 bytes"),
 }
 

@@ -54,6 +54,11 @@ class Document:
         """The ending, in small letters; that of the content where the file is compressed."""
         return PurePosixPath(self.place.name.removesuffix(".gz")).suffix.lower()
 
+    @property
+    def folder(self) -> PurePosixPath:
+        """The folder it lies in, in an archive too; tells which files belong together."""
+        return PurePosixPath(self.name.replace("!", "/")).parent
+
     def is_named(self, *patterns: str) -> bool:
         """Whether the file's name, without ``.gz``, is of one of the patterns (``*.json``)."""
         name = self.place.name.removesuffix(".gz")
@@ -88,27 +93,48 @@ def documents(sources: Sequence[str]) -> list[Document]:
     return [document for source in sources for document in _of_source(Path(source))]
 
 
+def named(found: Sequence[Document], *patterns: str) -> list[Document]:
+    """The files whose names are of one of the patterns. Raises TableError if there are none."""
+    chosen = [document for document in found if document.is_named(*patterns)]
+    if not chosen and found and found[0].suffix in _PICKLES:
+        raise TableError(_is_pickle(found[0].name))
+    if not chosen:
+        raise TableError(
+            f"no file is named {' or '.join(patterns)}; "
+            f"found {len(found)} files: {', '.join(each.name for each in found[:3]) or 'none'}"
+        )
+    return chosen
+
+
 def _of_source(source: Path) -> Iterator[Document]:
     if source.is_dir():
-        places = sorted(path for path in source.rglob("*") if path.is_file())
-        for path in places:
+        for path in sorted(path for path in source.rglob("*") if path.is_file()):
             inside = PurePosixPath(path.relative_to(source))
             if not any(part.startswith(".") for part in inside.parts):
-                yield Document(str(path), inside, partial(_file, path))
+                yield from _of_file(path, inside)
     elif not source.is_file():
         raise TableError(f"{source}: no such file or folder")
     elif source.suffix.lower() in _PICKLES:
-        raise TableError(
-            f"{source}: is a pickle, and loading one runs whatever code it holds; convert it where "
-            "you trust it: python -c \"import pandas; pandas.read_pickle('FILE')"
-            ".to_parquet('FILE.parquet')\""
-        )
-    elif source.suffix.lower() == ".zip":
-        yield from _of_zip(source)
-    elif source.name.lower().endswith(_TARS):
-        yield from _of_tar(source)
+        raise TableError(_is_pickle(str(source)))
     else:
-        yield Document(str(source), PurePosixPath(source.name), partial(_file, source))
+        yield from _of_file(source, PurePosixPath(source.name))
+
+
+def _of_file(path: Path, inside: PurePosixPath) -> Iterator[Document]:
+    if path.suffix.lower() == ".zip":
+        yield from _of_zip(path)
+    elif path.name.lower().endswith(_TARS):
+        yield from _of_tar(path)
+    else:
+        yield Document(str(path), inside, partial(_file, path))
+
+
+def _is_pickle(name: str) -> str:
+    return (
+        f"{name}: is a pickle, and loading one runs whatever code it holds; convert it where you "
+        "trust it: python -c \"import pandas; pandas.read_pickle('FILE')"
+        ".to_parquet('FILE.parquet')\""
+    )
 
 
 def _of_zip(source: Path) -> Iterator[Document]:

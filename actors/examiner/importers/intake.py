@@ -22,7 +22,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from actors.examiner.importers.asked import Asked
-from actors.examiner.importers.parts import IMPORTED_OUTCOMES, IMPORTED_QUESTIONS, ROW, Part
+from actors.examiner.importers.parts import (
+    IMPORTED_OUTCOMES,
+    IMPORTED_QUESTIONS,
+    LEFT_OUT,
+    ROW,
+    Part,
+)
 from actors.examiner.importers.registry import ImportSettings
 from actors.examiner.importers.tally import Tally
 from cluster.errors import TableError
@@ -67,6 +73,10 @@ class Intake:
         """
         rows = _conformed(part, self._settings)
         keep_N = np.ones(rows.num_rows, bool)
+        for reason in pc.unique(rows[LEFT_OUT]).drop_null().to_pylist():
+            self._leave(
+                part, keep_N, _flags(pc.equal(rows[LEFT_OUT], reason).fill_null(False)), reason
+            )
         self._leave(part, keep_N, _is_empty(rows["question_id"]), NO_QUESTION)
         if part.outcomes:
             self._check_scores(part, rows, keep_N)
@@ -146,7 +156,8 @@ class Intake:
 
 def _conformed(part: Part, settings: ImportSettings) -> pa.Table:
     """All columns of ROW, of its types; what is not said of questions is filled in."""
-    columns = {name: _column(part, name, kind) for name, kind in ROW.items()}
+    kinds = {**ROW, LEFT_OUT: pa.string()}
+    columns = {name: _column(part, name, kind) for name, kind in kinds.items()}
     columns["dataset"] = pc.coalesce(
         columns["dataset"], pa.scalar(settings.dataset or part.document.stem)
     )

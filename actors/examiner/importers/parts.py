@@ -6,6 +6,7 @@ are left out of a part, values that a row lacks are null. Nothing is checked her
 business of ``intake``.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -40,6 +41,9 @@ ROW = {
     field.name: field.type for schema in (IMPORTED_QUESTIONS, IMPORTED_OUTCOMES) for field in schema
 }
 
+# Why the importer itself does not want a row; null where it does. Formats only, no column of files.
+LEFT_OUT = "left_out"
+
 BATCH = 1 << 16
 _ROWS = 4096  # of a part that is made from Python objects
 
@@ -49,7 +53,9 @@ class Part:
     """Some rows of a file, and where in it they stand."""
 
     document: Document
-    rows: pa.Table  # columns as ROW; dictionaries, large strings and other numbers are taken too
+    rows: (
+        pa.Table
+    )  # columns as ROW, and LEFT_OUT; dictionaries, large strings and other numbers are taken too
     numbers: NDArray[np.int64]  # of the rows, as errors name them
     unit: str = "row"  # what the numbers count: rows, lines
     outcomes: bool = True  # false: rows are questions only
@@ -74,15 +80,19 @@ def parts(
     """Parts of numbered rows that are Python objects; values become what ROW asks for."""
     numbered = iter(rows)
     while some := list(islice(numbered, _ROWS)):
-        names = [name for name in ROW if any(name in row for _, row in some)]
-        columns = {name: _array([row.get(name) for _, row in some], ROW[name]) for name in names}
+        kinds = {**ROW, LEFT_OUT: pa.string()}
+        columns = {
+            name: _array([row.get(name) for _, row in some], kind)
+            for name, kind in kinds.items()
+            if any(name in row for _, row in some)
+        }
         numbers = np.array([number for number, _ in some])
         yield Part(document, pa.table(columns), numbers, unit, outcomes)
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
-        return pa.array([_text(value) for value in values], kind)
+        return pa.array([None if value is None else _text(value) for value in values], kind)
     if pa.types.is_list(kind):
         return pa.array([_texts(value) for value in values], kind)
     if pa.types.is_boolean(kind):
@@ -98,10 +108,17 @@ def number(value: Any) -> float | None:
         return {"true": 1.0, "false": 0.0}.get(str(value).strip().lower())
 
 
-def _text(value: Any) -> str | None:
+def text_id(dataset: str, text: Any) -> str | None:
+    """An id for a question that is known by its text alone."""
+    if not isinstance(text, str):
+        return None
+    return f"{dataset}/{hashlib.sha256(_text(text).encode()).hexdigest()[:16]}"
+
+
+def _text(value: Any) -> str:
     # Lone halves of a surrogate pair are JSON, but no text.
-    return None if value is None else str(value).encode(errors="replace").decode()
+    return str(value).encode(errors="replace").decode()
 
 
 def _texts(value: Any) -> list[str] | None:
-    return [str(_text(part)) for part in value] if isinstance(value, list | tuple) else None
+    return [_text(part) for part in value] if isinstance(value, list | tuple) else None

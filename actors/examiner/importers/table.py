@@ -6,7 +6,8 @@ file of their own (``questions``). Options are a list, or text that is a JSON li
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import IO, Any
 
@@ -30,6 +31,7 @@ from cluster.errors import TableError
 
 _ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
 _ALIASES = {"score": "correct"}
+Choose = Callable[[Sequence[str]], Mapping[str, str]]
 _KEYS = {"model_id", "question_id", "score"}
 
 
@@ -77,58 +79,61 @@ def table_parts(
         TableError: the ending is another one, a needed column is missing, or the file is damaged.
     """
     named = {name: settings.columns[name] for name in wanted if name in settings.columns}
+    choose = partial(_columns, document, named, needed, wanted)
+    if document.suffix in (".jsonl", ".ndjson"):
+        yield from parts(document, _jsonl(document, choose, settings.longest), "line", outcomes)
+    else:
+        for first, table in column_tables(document, choose, settings.longest):
+            yield counted(document, table, first, outcomes)
+
+
+def column_tables(
+    document: Document, choose: Choose, longest: int, size: int = BATCH
+) -> Iterator[tuple[int, pa.Table]]:
+    """Columns of a Parquet or CSV file, a batch of rows at a time, with the first row's number.
+
+    Args:
+        document: CSV columns are all text.
+        choose: given the names of all columns, says which to read: {name to be: name there}.
+        longest: bytes that a row of CSV may take.
+        size: rows of a batch.
+
+    Raises:
+        TableError: the file ends in something else, or is damaged; or as ``choose`` does.
+    """
     if document.suffix == ".parquet":
-        found = _parquet(document, named, needed, wanted)
-        yield from _numbered(document, found, 1, outcomes)
+        first, tables = 1, _parquet(document, choose, size)
     elif document.suffix in (".csv", ".tsv"):
-        found = _csv(document, named, needed, wanted, settings.longest)
-        yield from _numbered(document, found, 2, outcomes)  # row 1 are the names
-    elif document.suffix in (".jsonl", ".ndjson"):
-        yield from parts(
-            document, _jsonl(document, named, needed, wanted, settings.longest), "line", outcomes
-        )
+        first, tables = 2, _csv(document, choose, longest, size)  # row 1 holds the names
     else:
         raise TableError(f"{document.name}: must end in one of {', '.join(_ENDINGS)}, or those .gz")
-
-
-def _numbered(
-    document: Document, tables: Iterable[pa.Table], first: int, outcomes: bool
-) -> Iterator[Part]:
     for table in tables:
-        yield counted(document, table, first, outcomes)
+        yield first, table
         first += table.num_rows
 
 
-def _parquet(
-    document: Document, named: Mapping[str, str], needed: Iterable[str], wanted: Sequence[str]
-) -> Iterator[pa.Table]:
+def _parquet(document: Document, choose: Choose, size: int) -> Iterator[pa.Table]:
     with document.opened() as stream:
         file = pq.ParquetFile(stream)
-        columns = _columns(document, named, needed, wanted, file.schema_arrow.names)
-        for batch in file.iter_batches(BATCH, columns=list(columns.values())):
+        columns = choose(file.schema_arrow.names)
+        for batch in file.iter_batches(size, columns=list(columns.values())):
             table = pa.Table.from_batches([batch])
             yield pa.table({name: table[theirs] for name, theirs in columns.items()})
 
 
-def _csv(
-    document: Document,
-    named: Mapping[str, str],
-    needed: Iterable[str],
-    wanted: Sequence[str],
-    longest: int,
-) -> Iterator[pa.Table]:
+def _csv(document: Document, choose: Choose, longest: int, size: int) -> Iterator[pa.Table]:
     comma = "\t" if document.suffix == ".tsv" else ","
     header = next(
         csv.reader([text for _, text in islice(lines(document, longest), 1)], delimiter=comma), []
     )
-    columns = _columns(document, named, needed, wanted, header)
+    columns = choose(header)
     first = 2
     with document.opened() as stream:
         try:
             for batch in _csv_reader(stream, list(columns.values()), comma, longest):
                 whole = pa.table({name: batch[theirs] for name, theirs in columns.items()})
-                for start in range(0, whole.num_rows, BATCH):
-                    yield whole.slice(start, BATCH)
+                for start in range(0, whole.num_rows, size):
+                    yield whole.slice(start, size)
                 first += whole.num_rows
         except pa.ArrowInvalid as error:
             if "straddling" not in str(error):
@@ -158,17 +163,13 @@ def _csv_reader(
 
 
 def _jsonl(
-    document: Document,
-    named: Mapping[str, str],
-    needed: Iterable[str],
-    wanted: Sequence[str],
-    longest: int,
+    document: Document, choose: Choose, longest: int
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     seen: dict[str, None] = {}
     for number, row in json_lines(document, longest):
         if not row.keys() <= seen.keys():  # rows may leave out what is null
             seen |= dict.fromkeys(row)
-            columns = _columns(document, named, needed, wanted, list(seen))
+            columns = choose(list(seen))
         yield number, {name: row.get(theirs) for name, theirs in columns.items()}
 
 

@@ -9,7 +9,6 @@ business of ``intake``.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,9 @@ ROW = {
 LEFT_OUT = "left_out"
 
 BATCH = 1 << 16
-_ROWS = 4096  # of a part that is made from Python objects
+Numbered = tuple[int, Mapping[str, Any]]
+# Of a part that is made from Python objects; outputs may be long.
+_ROWS, _CHARACTERS = 4096, 8 << 20
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,12 @@ def counted(document: Document, rows: pa.Table, first: int, outcomes: bool = Tru
 
 def parts(
     document: Document,
-    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    rows: Iterable[Numbered],
     unit: str = "line",
     outcomes: bool = True,
 ) -> Iterator[Part]:
     """Parts of numbered rows that are Python objects; values become what ROW asks for."""
-    numbered = iter(rows)
-    while some := list(islice(numbered, _ROWS)):
+    for some in _portions(rows):
         kinds = {**ROW, LEFT_OUT: pa.string()}
         columns = {
             name: _array([row.get(name) for _, row in some], kind)
@@ -88,6 +88,20 @@ def parts(
         }
         numbers = np.array([number for number, _ in some])
         yield Part(document, pa.table(columns), numbers, unit, outcomes)
+
+
+def _portions(rows: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+    """Rows some at a time: not too many, and not too much text."""
+    some: list[Numbered] = []
+    characters = 0
+    for number, row in rows:
+        some.append((number, row))
+        characters += sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(some) >= _ROWS or characters >= _CHARACTERS:
+            yield some
+            some, characters = [], 0
+    if some:
+        yield some
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:

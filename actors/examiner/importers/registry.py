@@ -22,7 +22,7 @@ class ImportSettings(Section):
     """What an import may be told; a format says which keys beyond the general ones it uses."""
 
     longest: int = Field(
-        16 << 20, ge=1, description="bytes that one line, or one item of a JSON file, may take"
+        8 << 20, ge=1, description="bytes that one line, or one item of a JSON file, may take"
     )
     dataset: str | None = Field(None, description="data set of questions whose file names none")
     models: dict[str, str] = Field({}, description="other names for models: {name there: ours}")

@@ -31,6 +31,7 @@ from cluster.errors import TableError
 
 _ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
 _ALIASES = {"score": "correct"}
+_BATCH_BYTES = 64 << 20
 Choose = Callable[[Sequence[str]], Mapping[str, str]]
 _KEYS = {"model_id", "question_id", "score"}
 
@@ -116,9 +117,17 @@ def _parquet(document: Document, choose: Choose, size: int) -> Iterator[pa.Table
     with document.opened() as stream:
         file = pq.ParquetFile(stream)
         columns = choose(file.schema_arrow.names)
-        for batch in file.iter_batches(size, columns=list(columns.values())):
+        rows = min(size, _rows_at_once(file))
+        for batch in file.iter_batches(rows, columns=list(columns.values())):
             table = pa.Table.from_batches([batch])
             yield pa.table({name: table[theirs] for name, theirs in columns.items()})
+
+
+def _rows_at_once(file: pq.ParquetFile) -> int:
+    """Fewer rows where they are wide: outputs may be long."""
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1)
+    return max(1, int(_BATCH_BYTES / max(1, widest)))
 
 
 def _csv(document: Document, choose: Choose, longest: int, size: int) -> Iterator[pa.Table]:

@@ -230,3 +230,17 @@ def test_memory_does_not_hang_on_the_number_of_outcomes(tmp_path: Path, imported
     tracemalloc.stop()
     assert found.tally.outcomes == 60_000
     assert most < 16 << 20
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_memory_does_not_hang_on_long_outputs(write: Write, tmp_path: Path, imported: Any) -> None:
+    """240 outputs of a megabyte each; CSV is read ahead by some blocks, each as long as a row."""
+    rows = [row("a", f"q{number}", 1, output="x" * (1 << 20)) for number in range(240)]
+    source = write(tmp_path / "rows", rows)
+    del rows
+    tracemalloc.start()
+    found = imported("table", source, told=("longest=2000000",))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.tally.outcomes == 240
+    assert most < 80 << 20

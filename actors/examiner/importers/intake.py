@@ -43,6 +43,8 @@ NO_PROMPT = "question has no prompt"
 OTHER_PROMPT = "question has another text than an earlier one of its id"
 TWICE = "model and question stand there already"
 
+_NO_PLACE, _OTHER_TEXT = -1, -2  # in place of a question's place
+
 Mask = NDArray[np.bool_]
 
 
@@ -112,20 +114,20 @@ class Intake:
         code_N = ids.indices.to_numpy().astype(np.int64) << 32 | texts.indices.to_numpy()
         _, first, back_N = np.unique(code_N, return_index=True, return_inverse=True)
         named, worded = ids.dictionary.to_pylist(), texts.dictionary.to_pylist()
-        places, new = np.full(len(first), -1), []
+        places, new = np.full(len(first), _NO_PLACE), []
         for kind in np.argsort(first):
             row = first[kind]
             id_, text = named[code_N[row] >> 32], worded[code_N[row] & 0xFFFFFFFF]
             if id_ in self._questions:
                 place, digest = self._questions[id_]
-                places[kind] = place if not text or _digest(text) == digest else -2
+                places[kind] = place if not text or _digest(text) == digest else _OTHER_TEXT
             elif id_ and text and not text.isspace():
                 places[kind] = len(self._questions)
                 self._questions[id_] = (len(self._questions), _digest(text))
                 new.append(int(row))
         place_N = places[back_N]
-        self._leave(part, keep_N, place_N == -1, NO_PROMPT)
-        self._leave(part, keep_N, place_N == -2, OTHER_PROMPT)
+        self._leave(part, keep_N, place_N == _NO_PLACE, NO_PROMPT)
+        self._leave(part, keep_N, place_N == _OTHER_TEXT, OTHER_PROMPT)
         return place_N, new
 
     def _check_pairs(self, part: Part, rows: pa.Table, keep_N: Mask, place_N: Any) -> None:

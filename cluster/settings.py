@@ -430,6 +430,17 @@ def load(model: type[Model], path: str | Path, overrides: Sequence[str] = ()) ->
     return validated(model, values, str(path))
 
 
+def from_overrides(model: type[Model], overrides: Sequence[str], source: str) -> Model:
+    """``model`` from overrides alone, for a job without a settings file; raises as ``load``.
+
+    ``source`` says in errors whose settings they are.
+    """
+    values: dict[str, Any] = {}
+    for override in overrides:
+        _apply(values, override)
+    return validated(model, values, source)
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping a YAML file holds. Raises SettingsError where there is none."""
     try:

@@ -1,15 +1,16 @@
 """The console command ``model-sat VERB`` and the way every job is called.
 
-A job is a module of this package with a function ``run(settings)``, whose annotation says as what
-the settings file is read. ``python -m jobs.NAME`` and ``model-sat VERB`` are the same: a settings
-file, then ``key=value`` overrides. The few that need none have arguments of their own. Roles are
-imported inside ``run``, so that ``--help`` answers at once.
+A job is a module of this package with a function ``run``. Those of ``VERBS`` work on a run:
+``run(settings)``, whose annotation says as what the settings file is read; after the file come
+``key=value`` overrides. Those of ``COMMANDS`` have the arguments of their ``run``. ``python -m
+jobs.NAME`` and ``model-sat VERB`` are the same. Roles are imported inside ``run``, so that ``--help``
+answers at once.
 """
 
+import functools
 import importlib
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -32,9 +33,14 @@ VERBS = {
     "demo": "The whole way in small: examine, tune, serve, ask.",
 }
 
-# Jobs without a settings file, whose arguments are those of ``run``.
-VERBS_WITH_ARGUMENTS = {
-    "make-key": "Make an API key, and its line for the file of keys (router.guard.keys).",
+# Verb: its module, and what it does.
+COMMANDS = {
+    "import": ("import_outcomes", "Import outcomes that other tools wrote or published."),
+    "check": (
+        "check_outcomes",
+        "Gaps, duplicates and leaks in outcomes, and what is to be gained.",
+    ),
+    "make-key": ("make_key", "Make an API key, and its line for the file router.guard.keys."),
 }
 
 RunFile = Annotated[
@@ -53,36 +59,42 @@ def main() -> None:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for verb, summary in (VERBS | VERBS_WITH_ARGUMENTS).items():
-        app.command(verb, help=summary)(_command(verb))
+    for verb in [*VERBS, *COMMANDS]:
+        app.command(verb, help=_summary(verb))(_command(verb))
     app()
 
 
 def run_job(verb: str) -> None:
     """``python -m jobs.NAME``: the same as ``model-sat VERB``."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(help=(VERBS | VERBS_WITH_ARGUMENTS)[verb])(_command(verb))
+    app.command(help=_summary(verb))(_command(verb))
     app()
 
 
-def _command(verb: str) -> Callable[..., None]:
-    module = f"jobs.{verb.replace('-', '_')}"
-    if verb in VERBS_WITH_ARGUMENTS:
-        run_itself: Callable[..., None] = importlib.import_module(module).run
-        return _mistakes_in_one_line()(run_itself)
+def _summary(verb: str) -> str:
+    return VERBS[verb] if verb in VERBS else COMMANDS[verb][1]
 
-    @_mistakes_in_one_line()
+
+def _command(verb: str) -> Callable[..., None]:
+    if verb in COMMANDS:
+        command: Callable[..., None] = importlib.import_module(f"jobs.{COMMANDS[verb][0]}").run
+    else:
+        command = _run_of(f"jobs.{verb.replace('-', '_')}")
+
+    @functools.wraps(command)
+    def told(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(2) from error
+
+    return told
+
+
+def _run_of(module: str) -> Callable[..., None]:
     def command(run: RunFile, overrides: Overrides = None) -> None:
         job: Callable[[Any], None] = importlib.import_module(module).run
         job(load(get_type_hints(job)["settings"], run, overrides or ()))
 
     return command
-
-
-@contextmanager
-def _mistakes_in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error

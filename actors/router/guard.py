@@ -7,7 +7,7 @@ nothing behind it can log or forward one. TLS is the load balancer's business.
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,6 +38,12 @@ def guard(http: FastAPI, settings: GuardSettings) -> None:
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
+
+
+def caller_of(request: Request) -> str | None:
+    """The name of the key that a request came with; None where none was asked for."""
+    name: str | None = request.state.caller
+    return name
 
 
 class Guard:

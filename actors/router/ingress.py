@@ -31,6 +31,7 @@ from actors.router.bodies import ChatBody, CompletionBody
 from actors.router.conversations import Conversations
 from actors.router.feedback import FeedbackRequest
 from actors.router.forwarding import Forwarding, Send
+from actors.router.guard import caller_of
 from actors.router.observing import Observing
 from actors.router.requests import (
     Asked,
@@ -155,7 +156,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         }
 
     async def _process_llm_request(
-        self, body: Body, call_method: str, raw_request: Request | None = None
+        self, body: Body, call_method: str, raw_request: Request
     ) -> Response:
         wish, options = taken_wish(body), body.stream_options
 
@@ -276,4 +277,3 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
     def __del__(self) -> None:  # Serve calls it when a replica is shut down
         if observing := getattr(self, "_observing", None):
             observing.close()
-

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
-from typing import Any
 
 import numpy as np
 import pytest

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from actors.router.refusals import answer_errors_as_openai
 from actors.router.bodies import ChatBody, CompletionBody, StrictRoute
+from actors.router.refusals import answer_errors_as_openai
 
 ASKED = {"role": "user", "content": "marked-prompt"}
 

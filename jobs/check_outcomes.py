@@ -1,0 +1,47 @@
+"""Says what to know of outcomes before a selector is tuned on them: ``model-sat check``."""
+
+from typing import Annotated
+
+import typer
+
+
+def run(
+    folders: Annotated[
+        list[str],
+        typer.Argument(metavar="FOLDER...", help="hold questions.parquet, outcomes.parquet"),
+    ],
+    tasks: Annotated[
+        str, typer.Option(metavar="COLUMN", help="of the questions: their category")
+    ] = "category",
+    models: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="look at these models only")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="FILE", help="write all findings there, as JSON")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print all findings as JSON")] = False,
+) -> None:
+    """Prints gaps, models and questions that stand there twice, and what could be gained."""
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from actors.assessor import check_text
+    from actors.assessor.check import check
+    from cluster.store import Store
+
+    checked = check(folders, tasks, None if models is None else models.split(","))
+    found = check_text.as_json(checked)
+    if to is not None:
+        place = Path(to).absolute()
+        Store(str(place.parent)).write_bytes(place.name, found.encode())
+    if as_json:
+        print(found)
+    else:
+        check_text.show(checked, Console(soft_wrap=True))
+
+
+if __name__ == "__main__":
+    from jobs.cli import run_job
+
+    run_job("check")

@@ -2,9 +2,9 @@
 
 A job is a module of this package with a function ``run``. Those of ``VERBS`` work on a run:
 ``run(settings)``, whose annotation says as what the settings file is read; after the file come
-``key=value`` overrides. Those of ``COMMANDS`` have the arguments of their ``run``. ``python -m
-jobs.NAME`` and ``model-sat VERB`` are the same. Roles are imported inside ``run``, so that ``--help``
-answers at once.
+``key=value`` overrides. Those of ``COMMANDS`` have the arguments of their ``run``.
+``python -m jobs.NAME`` and ``model-sat VERB`` are the same. Roles are imported inside ``run``, so
+that ``--help`` answers at once.
 """
 
 import functools

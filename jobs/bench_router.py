@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
+from typing import Any
 
 import httpx
 import numpy as np
@@ -34,7 +35,7 @@ CLIENTS, ROUNDS, SECONDS, PER_REQUEST = (1, 8, 32), 5, 4.0, 16
 Send = Callable[[httpx.AsyncClient, Random], Awaitable[None]]
 
 
-def settings() -> Settings:
+def settings(router: dict[str, Any]) -> Settings:
     """A run whose store has the selector and the cards of the stand-ins."""
     folder = Path("build/bench-router").absolute()
     store = Store(str(folder / "store"))
@@ -64,7 +65,7 @@ def settings() -> Settings:
             "store": store.url,
             "zoo": str(folder / "zoo.yaml"),
             "selector": selector,
-            "router": {"port": PORT},
+            "router": router,
         }
     )
 
@@ -169,7 +170,7 @@ def plain_loop(store: Store) -> float:
 
 def measure() -> list[Figure]:
     """All figures, in one run."""
-    run = settings()
+    run = settings({"port": PORT})
     looked_up = plain_loop(Store(run.store))  # before Serve starts: it has the machine to itself
     with ray_session(RaySettings(num_cpus=16)), serving(run) as url:
         for model in ("candidate-00", "auto"):

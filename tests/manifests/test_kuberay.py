@@ -16,12 +16,20 @@ from ray.serve.schema import ServeDeploySchema
 
 from cluster.errors import SettingsError
 from cluster.settings import Settings, load, load_settings, validated
+from jobs import manifest
 
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT.parent / "shared" / "kuberay"
 OVERLAYS = ("cpu-demo", "gpu")
 RAY_KINDS = ("RayCluster", "RayService", "RayJob", "RayCronJob")
 KUBERNETES = "1.37"
+TYPED = """
+name: typed
+candidates:
+  - id: large
+    engine: {kind: vllm, source: some/model}
+    resources: {gpus: 4, accelerator_type: H100, max_replicas: 2}
+"""
 
 Object = dict[str, Any]
 Built = Callable[[str], list[Object]]
@@ -238,10 +246,9 @@ def test_the_tuning_job_gets_all_its_gpus_in_one_pod(built: Built) -> None:
     tuning = load_settings(ROOT / "manifests" / "runs" / "paper.yaml").tuning
     job = named(built("gpu"), "RayJob", "tune")
     group = cluster_spec(job)["workerGroupSpecs"][1]
-    limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert tuning.use_gpu
-    assert limits["nvidia.com/gpu"] == str(tuning.workers)
-    assert limits["cpu"] == str(tuning.workers * (tuning.cpus_per_worker + 1))
+    assert limits(group)["nvidia.com/gpu"] == str(tuning.workers)
+    assert limits(group)["cpu"] == str(tuning.workers * (tuning.cpus_per_worker + 1))
     assert group["groupName"] == f"gpu-{tuning.workers}"
 
 
@@ -294,3 +301,50 @@ def test_a_key_that_kuberay_does_not_know_fails_in_validation(built: Built) -> N
     item["spec"]["headGroup"] = {}
     with pytest.raises(ValidationError, match="'headGroup' was unexpected"):
         check_crd(item)
+
+
+@pytest.mark.parametrize(("overlay", "run"), [("cpu-demo", "fast"), ("gpu", "paper")])
+def test_overlays_have_the_groups_that_their_zoos_need(
+    overlay: str,
+    run: str,
+    built: Built,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ROOT)
+    manifest.run(load_settings(f"manifests/runs/{run}.yaml"))
+    written = yaml.safe_load(capsys.readouterr().out)
+    service = named(built(overlay), "RayService", "router")
+    assert serve_args(written) == serve_args(service)
+    groups = cluster_spec(service)["workerGroupSpecs"]
+    for needed, found in zip(cluster_spec(written)["workerGroupSpecs"], groups, strict=True):
+        for key in ("groupName", "minReplicas", "maxReplicas", "resources"):
+            assert needed.get(key) == found.get(key)
+        for key in ("nodeSelector", "tolerations"):
+            assert needed["template"]["spec"].get(key) == found["template"]["spec"].get(key)
+        assert limits(needed) == limits(found)
+
+
+def limits(group: Object) -> Object:
+    (container,) = group["template"]["spec"]["containers"]
+    found: Object = container["resources"]["limits"]
+    return found
+
+
+@pytest.mark.shared
+def test_a_written_service_is_valid(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    need_crds()
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "zoo.yaml").write_text(TYPED)
+    settings = load_settings("manifests/runs/paper.yaml", [f"zoo={tmp_path / 'zoo.yaml'}"])
+    manifest.run(settings)
+    written = yaml.safe_load(capsys.readouterr().out)
+    check_crd(written)
+    for template in pod_templates([written]):
+        check_kubernetes(pod_template(template))
+    _, any_gpu, typed = cluster_spec(written)["workerGroupSpecs"]
+    assert (any_gpu["groupName"], any_gpu["maxReplicas"]) == ("gpu-1", 1)  # the selector
+    assert (typed["groupName"], typed["maxReplicas"]) == ("h100-4", 2)
+    assert limits(typed)["nvidia.com/gpu"] == "4"

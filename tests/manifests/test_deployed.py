@@ -1,8 +1,8 @@
 """The overlay cpu-demo on a local Ray cluster: entrypoints and serveConfigV2 as they stand in it.
 
-As in its pods, paths are relative to the folder that Ray was started in, the head has no CPUs, and
-the worker has as many as its group's pods. Stand-ins take the place of the zoo's two models; the
-encoder of the selector is the real one.
+As in its pods, paths are relative to the folder that Ray was started in, the head has no CPUs, the
+worker has as many as its group's pods, and a token is asked for. Stand-ins take the place of the
+zoo's two models; the encoder of the selector is the real one.
 """
 
 import os
@@ -23,6 +23,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 GCS, DASHBOARD, HEAD_AGENT, SERVE, WORKER_AGENT, CLIENT = range(8340, 8346)
 ADDRESS = f"http://127.0.0.1:{DASHBOARD}"
+TOKEN = "of this cluster only"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 MINUTES = 5
 
 pytestmark = pytest.mark.slow
@@ -51,7 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
     """A head without CPUs and a worker; gives the environment that connects to them."""
     here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    environment = {**os.environ, **here, "OMP_NUM_THREADS": "1"}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}  # as KubeRay's authOptions
+    environment = {**os.environ, **here, **token, "OMP_NUM_THREADS": "1"}
     command = ["ray", "start", "--block", "--disable-usage-stats", "--metrics-export-port=0"]
     with tempfile.TemporaryDirectory(prefix="ray-") as files, ExitStack() as running:
         head = [
@@ -95,7 +98,7 @@ def run_job(job: Object) -> str:
     """Submits a RayJob as KubeRay does; returns its log."""
     from ray.job_submission import JobSubmissionClient
 
-    client = JobSubmissionClient(ADDRESS)
+    client = JobSubmissionClient(ADDRESS, headers=AUTHORIZED)
     spec = job["spec"]
     id = client.submit_job(
         entrypoint=spec["entrypoint"], entrypoint_num_cpus=spec["entrypointNumCpus"]
@@ -124,11 +127,12 @@ def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, bu
     subprocess.run(serve, env=cluster, cwd=folder, check=True, timeout=120)
     config = yaml.safe_load(items["router"]["spec"]["serveConfigV2"])
     applications = f"{ADDRESS}/api/serve/applications/"
-    reply = httpx.put(applications, json=config, timeout=60)
+    reply = httpx.put(applications, json=config, headers=AUTHORIZED, timeout=60)
     assert reply.is_success, reply.text
 
     def status() -> str:
-        found: Object = httpx.get(applications, timeout=60).json()["applications"]["model-sat"]
+        said = httpx.get(applications, headers=AUTHORIZED, timeout=60).json()
+        found: Object = said["applications"]["model-sat"]
         assert found["status"] not in ("DEPLOY_FAILED", "UNHEALTHY"), found["message"]
         return str(found["status"])
 

@@ -212,6 +212,12 @@ def test_a_head_may_be_lost(overlay: str, built: Built) -> None:
 
 
 @overlays
+def test_dashboard_and_gcs_ask_for_a_token(overlay: str, built: Built) -> None:
+    for item in ray_objects(built(overlay)):
+        assert cluster_spec(item)["authOptions"] == {"mode": "token"}
+
+
+@overlays
 def test_all_name_the_ray_that_is_installed(overlay: str, built: Built) -> None:
     import ray
 

@@ -1,5 +1,6 @@
 """The KubeRay manifests: built, valid by KubeRay's and Kubernetes' schemas, true to the code."""
 
+import json
 import shlex
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -354,3 +355,15 @@ def test_a_written_service_is_valid(
     assert (any_gpu["groupName"], any_gpu["maxReplicas"]) == ("gpu-1", 1)  # the selector
     assert (typed["groupName"], typed["maxReplicas"]) == ("h100-4", 2)
     assert limits(typed)["nvidia.com/gpu"] == "4"
+
+
+def test_metrics_are_scraped_and_shown(built: Built) -> None:
+    items = built("gpu")
+    monitor = named(items, "PodMonitor", "model-sat")["spec"]
+    (port, *_) = [endpoint["port"] for endpoint in monitor["podMetricsEndpoints"]]
+    for template in pod_templates(items):
+        assert monitor["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+        assert port in {found["name"] for found in template["spec"]["containers"][0]["ports"]}
+    dashboard = named(items, "ConfigMap", "model-sat-dashboard")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(dashboard["data"]["model-sat.json"])["panels"]

@@ -26,6 +26,7 @@ VERBS = {
     "onboard": "Have one more candidate join the serving router (candidate=ID).",
     "remove-candidate": "Have a candidate leave the serving router (candidate=ID).",
     "roll-selector": "Have another selector choose in the serving router (selector_name=NAME).",
+    "manifest": "Write the RayService of a zoo for KubeRay: worker groups follow from resources.",
     "route-dataset": "Route and answer a whole data set of instructions.",
     "collect-feedback": "Make outcomes of the feedback on the served router's answers.",
     "quality-cost": "What a threshold of policy cheapest-above buys, on held-out outcomes.",

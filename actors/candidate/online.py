@@ -38,8 +38,7 @@ def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
         accelerator_config={"kind": "cpu"},
         deployment_config={
             **_scaling(candidate.resources),
-            # It waits for others most of the time.
-            "ray_actor_options": {"num_cpus": min(candidate.resources.cpus, 0.1)},
+            "ray_actor_options": {"num_cpus": placement.server_cpus(candidate.resources)},
         },
     )
 
@@ -80,10 +79,10 @@ def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMC
 
 
 def _scaling(resources: Resources) -> dict[str, Any]:
-    most = max(resources.min_replicas, resources.max_replicas)
+    least, most = placement.replicas(resources)
     scaling: dict[str, Any] = {
         "autoscaling_config": {
-            "min_replicas": resources.min_replicas,
+            "min_replicas": least,
             "max_replicas": most,
             "target_ongoing_requests": _BUSY_REPLICA,
         }

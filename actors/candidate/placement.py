@@ -1,15 +1,16 @@
-"""What a candidate's vLLM takes of the cluster: engine arguments, bundles, environment.
+"""What a candidate takes of the cluster: vLLM's arguments, bundles, environment, replicas.
 
-Shared by the engine for batches and the one online, so that both run a candidate alike. Plain
-values only; nothing here imports Ray or vLLM.
+Shared by the engine for batches and the one online, so that both run a candidate alike, and by
+what sizes a cluster for them. Plain values only; nothing here imports Ray or vLLM.
 """
 
 import math
 from typing import Any
 
-from cluster.zoo import Resources, VllmEngine
+from cluster.zoo import Candidate, Resources, VllmEngine
 
 _CPU_CACHE_BYTES = 1 << 30
+_WAITING_CPUS = 0.1
 
 
 def arguments(engine: VllmEngine, resources: Resources) -> dict[str, Any]:
@@ -31,6 +32,34 @@ def bundles(resources: Resources) -> list[dict[str, float]]:
     if not resources.gpus:
         return [{"CPU": resources.cpus}]
     return [{"CPU": resources.cpus, "GPU": 1}] + [{"GPU": 1}] * (resources.gpus - 1)
+
+
+def server_cpus(resources: Resources) -> float:
+    """CPUs of a server without weights here: it waits for others most of the time."""
+    return min(resources.cpus, _WAITING_CPUS)
+
+
+def replica(candidate: Candidate) -> list[dict[str, float]]:
+    """What Ray counts for one replica online, bundle by bundle.
+
+    With an accelerator type, each bundle has a trifle of the resource that Ray gives such nodes.
+    """
+    resources = candidate.resources
+    if not isinstance(candidate.engine, VllmEngine):
+        return [{"CPU": server_cpus(resources)}]
+    kind = resources.accelerator_type
+    typed = {accelerator_resource(kind): 0.001} if kind else {}
+    return [bundle | typed for bundle in bundles(resources)]
+
+
+def accelerator_resource(accelerator_type: str) -> str:
+    """Ray's name of the resource that nodes with such GPUs have one of."""
+    return f"accelerator_type:{accelerator_type}"
+
+
+def replicas(resources: Resources) -> tuple[int, int]:
+    """How many replicas there are online: at least, at most."""
+    return resources.min_replicas, max(resources.min_replicas, resources.max_replicas)
 
 
 def variables(resources: Resources) -> dict[str, str]:

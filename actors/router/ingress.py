@@ -56,6 +56,7 @@ from cluster.zoo import RemoteEngine, Zoo
 log = logging.getLogger("ray.serve")
 _OPTIONS: Any = ChatCompletionRequest.model_fields["stream_options"].annotation
 _COUNT_TOKENS = TypeAdapter(_OPTIONS).validate_python({"include_usage": True})
+_STATUS_SECONDS = 5.0  # Serve takes a tenth of a second of our time to say who is running
 _SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 
 
@@ -97,6 +98,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             router.breaker, router.first_token_seconds, self._metrics.breaker
         )
         self._conversations = Conversations()
+        self._next_status = 0.0
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def model(self, model_id: str) -> Any:
@@ -258,12 +260,15 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
                 log.warning("who is in service could not be read: %s", error)
 
     def _look(self) -> None:
-        """Takes up who joined and left, and who is running."""
+        """Takes up who joined and left, and, less often, who is running."""
         roster, here = self._read(), self._service
         if roster != self._roster:
             here = self._made(roster)
             self._take_up(roster, here)
-        self._service = replace(here, down=who_is_down(here, serve.status()))
+        if time.monotonic() > self._next_status:
+            here = replace(here, down=who_is_down(here, serve.status()))
+            self._next_status = time.monotonic() + _STATUS_SECONDS
+        self._service = here
 
     def _take_up(self, roster: Roster, here: Service) -> None:
         self._default_serve_handles = dict(here.handles)

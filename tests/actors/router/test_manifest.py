@@ -1,0 +1,214 @@
+"""Worker groups: every replica fits, nothing is asked of the head, and Ray is asked no more."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.router.manifest import (
+    Deployment,
+    WorkerGroup,
+    deployments,
+    ray_service,
+    worker_groups,
+)
+from cluster.settings import RouterSettings, Settings
+from cluster.zoo import Zoo
+
+# GPUs of a replica that is more than a machine has, and of each of its pods.
+IN_A_POD = {12: 6, 16: 8}
+BASE = Path(__file__).parents[3] / "manifests" / "kuberay" / "base"
+
+Room = dict[str, float]
+
+vllm = st.fixed_dictionaries(
+    {
+        "engine": st.just({"kind": "vllm", "source": "a/b"}),
+        "resources": st.fixed_dictionaries(
+            {
+                "cpus": st.sampled_from([0.5, 1, 2, 6.5, 20]),
+                "gpus": st.sampled_from([0, 1, 2, 3, 4, 8, 12, 16]),
+                "accelerator_type": st.sampled_from([None, "H100", "L40S", "A100-80G"]),
+                "min_replicas": st.integers(0, 3),
+                "max_replicas": st.integers(1, 6),
+            }
+        ),
+    }
+)
+remote = st.fixed_dictionaries(
+    {
+        "engine": st.just({"kind": "remote", "url": "http://host/v1", "model": "m"}),
+        "resources": st.fixed_dictionaries({"max_replicas": st.integers(1, 6)}),
+    }
+)
+routers = st.builds(
+    RouterSettings,
+    ingress_replicas=st.integers(1, 5),
+    selector_replicas=st.integers(1, 3),
+    selector_max_replicas=st.one_of(st.none(), st.integers(3, 9)),
+    selector_gpus=st.sampled_from([0.0, 0.25, 1.0, 2.0]),
+)
+
+
+@st.composite
+def zoos(draw: st.DrawFn) -> Zoo:
+    found: Any = draw(st.lists(st.one_of(vllm, remote), min_size=1, max_size=8))
+    for index, candidate in enumerate(found):
+        candidate["id"] = f"candidate-{index}"
+        if not candidate["resources"].get("gpus"):
+            candidate["resources"]["accelerator_type"] = None
+    return Zoo.model_validate({"name": "drawn", "candidates": found})
+
+
+def takes(room: Room, bundle: Any) -> bool:
+    """Puts a bundle into a pod's room, if it fits."""
+    if any(room.get(name, 0) + 1e-6 < amount for name, amount in bundle.items()):
+        return False
+    for name, amount in bundle.items():
+        room[name] -= amount
+    return True
+
+
+def own_group(deployment: Deployment, groups: list[WorkerGroup]) -> WorkerGroup:
+    gpus = math.ceil(deployment.total("GPU"))
+    typed = deployment.bundles[0].keys() - {"CPU", "GPU"}
+    (found,) = [
+        group
+        for group in groups
+        if (group.gpus, group.resources().keys() - {"CPU", "GPU"})
+        == (IN_A_POD.get(gpus, gpus), typed)
+    ]
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(zoo=zoos(), router=routers, data=st.data())
+def test_all_replicas_fit_at_once(zoo: Zoo, router: RouterSettings, data: st.DataObject) -> None:
+    found = deployments(zoo, router)
+    groups = worker_groups(found)
+    assert all(0 <= group.least <= group.most for group in groups)
+    pods = {group: [group.resources() for _ in range(group.most)] for group in groups}
+    replicas = [one for one in found for _ in range(one.most)]
+    for deployment in data.draw(st.permutations(replicas)):  # whichever starts first
+        rooms = pods[own_group(deployment, groups)]
+        if not deployment.total("GPU"):  # and wherever Ray puts it
+            rooms = data.draw(st.permutations(rooms))
+        for bundle in deployment.bundles:
+            assert any(takes(room, bundle) for room in rooms), (deployment, groups)
+
+
+@settings(max_examples=50, deadline=None)
+@given(zoo=zoos(), router=routers)
+def test_the_manifest_says_what_the_groups_are(zoo: Zoo, router: RouterSettings) -> None:
+    groups = worker_groups(deployments(zoo, router))
+    spec = written(groups, router)["spec"]["rayClusterConfig"]
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    assert len({group["groupName"] for group in spec["workerGroupSpecs"]}) == len(groups)
+    for group, said in zip(groups, spec["workerGroupSpecs"], strict=True):
+        assert (said["minReplicas"], said["maxReplicas"]) == (group.least, group.most)
+        (container,) = said["template"]["spec"]["containers"]
+        limits = container["resources"]["limits"]
+        assert container["resources"]["requests"] == limits
+        assert (limits["cpu"], limits.get("nvidia.com/gpu", "0")) == (
+            str(group.cpus),
+            str(group.gpus),
+        )
+        assert said.get("resources", {}).keys() == group.resources().keys() - {"CPU", "GPU"}
+
+
+def written(groups: list[WorkerGroup], router: RouterSettings) -> dict[str, Any]:
+    run = {"store": "s", "zoo": "z", "selector": {"encoder": "e", "decoder": "d"}}
+    service, cluster = (
+        yaml.safe_load((BASE / name).read_text()) for name in ("router.yaml", "cluster.yaml")
+    )
+    return ray_service(Settings.model_validate({**run, "router": router}), groups, service, cluster)
+
+
+def test_pods_of_a_size_are_shared() -> None:
+    one = Deployment("a", [{"CPU": 1.0, "GPU": 1}], 1, 3)
+    two = Deployment("b", [{"CPU": 4.0, "GPU": 1}], 0, 2)
+    big = Deployment("c", [{"CPU": 1.0, "GPU": 1}] + [{"GPU": 1}] * 11, 1, 2)
+    light = Deployment("ingress", [{"CPU": 1.0}], 1, 1)
+    assert worker_groups([one, two, big, light]) == [
+        WorkerGroup(cpus=4, gpus=0, accelerator_type=None, least=1, most=1),
+        WorkerGroup(cpus=5, gpus=1, accelerator_type=None, least=0, most=5),
+        WorkerGroup(cpus=7, gpus=6, accelerator_type=None, least=0, most=4),
+    ]
+
+
+def test_many_light_replicas_get_several_pods() -> None:
+    (group,) = worker_groups([Deployment("a", [{"CPU": 2.0}], 2, 40)])
+    assert (group.cpus, group.least, group.most) == (16, 1, math.ceil(81 / 14))
+
+
+CANDIDATES = [
+    {"id": "stand-in", "engine": {"kind": "stand-in"}, "resources": {"max_replicas": 3}},
+    {"id": "on-cpus", "resources": {"cpus": 2, "min_replicas": 0, "max_replicas": 2}},
+    {"id": "typed", "resources": {"gpus": 1, "accelerator_type": "H100"}},
+    {"id": "wide", "resources": {"cpus": 3, "gpus": 4, "min_replicas": 2}},
+]
+
+
+def asked_of_ray(app: Any) -> dict[str, Deployment]:
+    """What Serve would ask Ray for, deployment by deployment."""
+    ingress = app._bound_deployment
+    parts = ingress.init_kwargs
+    apps = {**parts["candidates"], "selector": parts["selector"]}
+    bound = {name: part._bound_deployment for name, part in apps.items()} | {"ingress": ingress}
+    found = {}
+    for name, deployment in bound.items():
+        replica = deployment._replica_config
+        bundles = replica.placement_group_bundles or [
+            {
+                "CPU": replica.resource_dict.get("CPU", 0),
+                "GPU": replica.resource_dict.get("GPU", 0),
+            }
+        ]
+        config = deployment._deployment_config
+        scaled = config.autoscaling_config
+        counts = (
+            (scaled.min_replicas, scaled.max_replicas) if scaled else (config.num_replicas,) * 2
+        )
+        found[name] = Deployment(
+            name, [{key: of for key, of in bundle.items() if of} for bundle in bundles], *counts
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    "router",
+    [
+        {},
+        {"selector_gpus": 0.5, "selector_replicas": 2, "ingress_replicas": 3},
+        {"selector_max_replicas": 4},
+    ],
+)
+def test_ray_is_asked_for_just_that(
+    router: dict[str, Any],
+    ray_cluster: None,
+    tmp_path: Path,
+    tiny_sources: Any,
+    make_card: Any,
+    put_selector: Any,
+) -> None:
+    from actors.router.app import RouterArgs, build_app
+
+    sources = tiny_sources()
+    engine = {"kind": "vllm", "source": sources.decoder}
+    zoo = Zoo.model_validate(
+        {"name": "z", "candidates": [{"engine": engine, **found} for found in CANDIDATES]}
+    )
+    (tmp_path / "zoo.yaml").write_text(zoo.model_dump_json())
+    run = {"store": str(tmp_path / "store"), "zoo": str(tmp_path / "zoo.yaml")}
+    tuned = Settings.model_validate({**run, "selector": sources, "router": router})
+    put_selector(tuned, [make_card(id, [0.5]) for id in zoo.ids()])
+    app = build_app(RouterArgs(**run, selector_name=tuned.selector_name, router=tuned.router))
+    asked = asked_of_ray(app)
+    said = {found.name: found for found in deployments(zoo, tuned.router)}
+    assert asked.keys() == said.keys()
+    for name, found in said.items():
+        assert asked[name] == found, name

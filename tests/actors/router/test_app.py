@@ -1,6 +1,9 @@
 """The served application: stand-in candidates for the quick checks, then real vLLM engines."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import httpx
 import openai
 import pytest
 from openai import OpenAI
+from pydantic import SecretStr
 
 from actors.router.app import serving
 from cluster.errors import SettingsError, StoreError
@@ -94,6 +98,54 @@ def test_a_candidates_id_goes_straight_to_it(client: Any) -> None:
         reply = client.chat.completions.create(model=id, messages=CHAT)
         assert (reply.model, reply.choices[0].message.content) == (id, text)
         assert "model_sat" not in reply.model_extra
+
+
+def test_langchains_client_works_unchanged(served: str) -> None:
+    from langchain_openai import ChatOpenAI
+
+    chat = ChatOpenAI(model="auto", base_url=served, api_key=SecretStr("none"))
+    reply = chat.invoke("What is 2 + 2?")
+    assert (
+        reply.content
+        == {"says-a": "A or so", "says-b": "B or so"}[reply.response_metadata["model_name"]]
+    )
+    assert "".join(str(part.content) for part in chat.stream("What is 2 + 2?")) == reply.content
+    weather = {"name": "weather", "description": "Tells it", "parameters": {"type": "object"}}
+    assert chat.bind_tools([weather]).invoke("Rain?").content == reply.content
+
+
+LITELLM = """
+import sys
+import litellm
+
+asked = {
+    "model": "openai/auto",
+    "api_base": sys.argv[1],
+    "api_key": "none",
+    "messages": [{"role": "user", "content": "What is 2 + 2?"}],
+}
+print(litellm.completion(**asked).choices[0].message.content)
+parts = litellm.completion(stream=True, **asked)
+print("".join(part.choices[0].delta.content or "" for part in parts))
+"""
+
+
+@pytest.mark.slow
+def test_litellms_client_works_unchanged(served: str) -> None:
+    """In an environment of its own: it wants an older ``openai`` than this one has."""
+    uv = str(Path(sys.executable).parent / "uv")
+    command = [uv, "run", "--quiet", "--isolated", "--no-project", "--with", "litellm>=1.90"]
+    done = subprocess.run(
+        [*command, "python", "-c", LITELLM, served],
+        env=os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    plain, streamed = done.stdout.splitlines()
+    assert plain == streamed
+    assert plain in ("A or so", "B or so")
 
 
 def test_a_request_may_wish_within_what_is_allowed(client: Any) -> None:

@@ -74,17 +74,19 @@ class RemoteServer(EnginelessServer):
         key = self._remote.key()
         self._client = httpx.AsyncClient(
             base_url=self._remote.url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {key}"} if key else {}),
             timeout=httpx.Timeout(self.answer_seconds, connect=10.0),
             limits=httpx.Limits(max_connections=None),
         )
 
     async def _answer(self, path: str, request: Request, kind: Any) -> AsyncIterator[Part]:
-        body = request.model_dump(mode="json", exclude_unset=True, warnings=False)
-        body["model"] = self._remote.model
+        asked = request.model_copy(update={"model": self._remote.model})
+        # As pydantic writes JSON: infinity, which some numbers become, is null in it.
+        body = asked.model_dump_json(exclude_unset=True, warnings=False)
         started = False
         try:
-            async with self._client.stream("POST", path, json=body) as response:
+            async with self._client.stream("POST", path, content=body) as response:
                 if response.status_code != httpx.codes.OK:
                     text = (await response.aread()).decode(errors="replace")
                     yield _error(response.status_code, _message(text))

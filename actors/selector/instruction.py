@@ -17,6 +17,7 @@ INQUIRY = (
 )
 YES = " Yes"
 NO = " No"
+_LONGEST_TOKEN = 32  # characters, nearly always
 
 
 class InquiryTokenizer:
@@ -34,7 +35,8 @@ class InquiryTokenizer:
 
     def ids(self, instruction: str) -> list[int]:
         """The ids of [x, p]; a long x keeps its head and its tail, p is never cut."""
-        return shortened(self._tokens(instruction), self.max_instruction_tokens) + self.inquiry
+        text = clipped(instruction, self.max_instruction_tokens)
+        return shortened(self._tokens(text), self.max_instruction_tokens) + self.inquiry
 
     def _tokens(self, text: str) -> list[int]:
         # Text that looks like a special token, such as <|im_end|>, is the user's and stays text.
@@ -54,6 +56,15 @@ class InquiryTokenizer:
         if ids[-1] == unknown:
             raise UserError(f"the decoder's tokenizer does not know the answer '{word}'")
         return ids[-1]
+
+
+def clipped(text: str, tokens: int) -> str:
+    """``text``, or head and tail of one that is far longer than ``tokens``.
+
+    Tokenizers take seconds for megabytes of which nearly all would be thrown away.
+    """
+    most = tokens * _LONGEST_TOKEN
+    return text if len(text) <= 2 * most else text[:most] + text[-most:]
 
 
 def shortened(ids: list[int], limit: int) -> list[int]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from actors.selector.instruction import shortened
+from actors.selector.instruction import clipped, shortened
 from actors.selector.int8 import in_int8
 from cluster.errors import SettingsError
 from cluster.settings import Precision
@@ -87,6 +87,7 @@ class LayerPool:
 
     def _ids(self, text: str) -> list[int]:
         # Special tokens stand at both ends, so that shortening keeps them.
+        text = clipped(text, self._limit)
         ids: list[int] = self.encoder.tokenizer(text, verbose=False)["input_ids"]
         return shortened(ids, self._limit)
 

@@ -7,6 +7,7 @@ from transformers import AutoTokenizer
 from actors.selector.instruction import (
     INQUIRY,
     InquiryTokenizer,
+    clipped,
     instruction_text,
     shortened,
     windows,
@@ -90,3 +91,12 @@ def test_instruction_text_of_prompts_and_chats() -> None:
 def test_instructions_without_text_are_errors(wrong: Any) -> None:
     with pytest.raises(UserError, match="chat message"):
         instruction_text(wrong)
+
+
+def test_far_too_long_a_text_keeps_head_and_tail() -> None:
+    text = " ".join(map(str, range(10**5)))
+    short = clipped(text, 100)
+    assert len(short) == 2 * 32 * 100
+    assert text.startswith(short[:3200])
+    assert text.endswith(short[3200:])
+    assert clipped(text[:6400], 100) == text[:6400]

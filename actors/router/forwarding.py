@@ -135,6 +135,8 @@ class Forwarding:
                 raise CandidateError(reason) from error
             except OpenAIHTTPException as error:
                 raise _meaning(error) from error
+            except HTTPException as error:  # Ray's ingress: the candidate left just now
+                raise CandidateError(f"{error.status_code}: {error.detail}") from error
             except (RayError, RayServeException) as error:
                 raise _accident(error) from error
 

@@ -47,7 +47,6 @@ from actors.router.responses import Told, with_choice
 from actors.router.rules import Choice, Rules, Wish
 from actors.router.service import Service, service, who_is_down
 from actors.selector.deployment import Scored
-from cluster.errors import UserError
 from cluster.roster import Roster, read_roster
 from cluster.settings import RouterSettings
 from cluster.store import Store
@@ -248,15 +247,18 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
     def _stream_options(self, id: str, body: Body) -> Any:
         """Has a stream tell its token counts. Endpoints elsewhere may not take that option."""
-        remote = isinstance(self._service.zoo.candidate(id).engine, RemoteEngine)
-        return _COUNT_TOKENS if body.stream and not remote else None
+        ours = any(
+            candidate.id == id and not isinstance(candidate.engine, RemoteEngine)
+            for candidate in self._service.zoo.candidates
+        )
+        return _COUNT_TOKENS if body.stream and ours else None
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._router.watch_seconds)
             try:
                 await asyncio.to_thread(self._look)
-            except (UserError, OSError, RayError, RayServeException) as error:
+            except Exception as error:  # whatever it is: looking must go on
                 log.warning("who is in service could not be read: %s", error)
 
     def _look(self) -> None:

@@ -15,7 +15,6 @@ from actors.examiner.records import load_cards
 from actors.selector.gathering import Gathering
 from actors.selector.scorer import Scorer
 from actors.selector.stored import load_stored
-from cluster.errors import UserError
 from cluster.roster import Roster, read_roster
 from cluster.settings import FilterSettings
 from cluster.store import Store
@@ -82,7 +81,7 @@ class SelectorDeployment:
                 if roster != self._roster:
                     self._loaded = await asyncio.to_thread(self._load_for, roster)
                     self._roster = roster
-            except (UserError, OSError) as error:
+            except Exception as error:  # whatever it is: looking must go on
                 log.warning("selector '%s' goes on as it is: %s", self._loaded.name, error)
 
     def _load_for(self, roster: Roster) -> _Loaded:

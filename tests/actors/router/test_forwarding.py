@@ -77,6 +77,7 @@ def test_the_best_answers() -> None:
         (said(401, "bad key"), "401: bad key"),
         (said(500), "500: no"),
         (died, "ActorDiedError"),
+        (lambda: HTTPException(404, "no such model"), "404: no such model"),
         (raised(OSError("gone")), "gone"),
         (None, "did not begin within 0.2 s"),
     ],

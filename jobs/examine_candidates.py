@@ -6,6 +6,7 @@ from jobs.cli import run_job
 
 def run(settings: Settings) -> None:
     """Writes cards and outcomes into the store, and prints a line for each candidate."""
+    from actors.candidate.fitting import check_each_fits
     from actors.examiner.exam import examine
     from cluster.store import Store
     from cluster.zoo import load_zoo
@@ -13,7 +14,9 @@ def run(settings: Settings) -> None:
 
     zoo = load_zoo(settings.zoo)
     store = Store(settings.store)
-    with ray_session(settings.ray):
+    with ray_session(settings.ray) as nodes:
+        if nodes:
+            check_each_fits(zoo.candidates, nodes)
         cards = examine(zoo, settings, store)
     for card in cards:
         questions = sum(result.count for result in card.tasks)

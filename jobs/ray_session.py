@@ -1,7 +1,7 @@
 """A job's connection to Ray: the cluster it was submitted to, or a local one that ends with it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from cluster.errors import UserError
@@ -9,15 +9,16 @@ from cluster.settings import RaySettings
 
 
 @contextmanager
-def ray_session(settings: RaySettings) -> Iterator[None]:
+def ray_session(settings: RaySettings) -> Iterator[list[Mapping[str, float]] | None]:
     """Connects to ``settings.address``, else to the cluster around, else starts a local one.
 
-    Within another session it is that one.
+    Within another session it is that one. Yields what each node of a local one has, by Ray's names;
+    None of any other, which may grow.
     """
     import ray
 
     if ray.is_initialized():
-        yield
+        yield None
         return
     address = settings.address or os.environ.get("RAY_ADDRESS")
     if address:
@@ -25,7 +26,7 @@ def ray_session(settings: RaySettings) -> Iterator[None]:
     else:
         ray.init(num_cpus=settings.num_cpus, include_dashboard=False)
     try:
-        yield
+        yield None if address else [node["Resources"] for node in ray.nodes()]
     finally:
         ray.shutdown()
 

@@ -8,12 +8,18 @@ def run(settings: Settings) -> None:
     """Blocks until SIGINT or SIGTERM, then stops the application."""
     import signal
     import threading
+    from contextlib import ExitStack
 
+    from actors.candidate.fitting import check_all_fit
     from actors.router.app import serving
+    from cluster.zoo import load_zoo
     from jobs.ray_session import ray_session
 
     stopped = threading.Event()
-    with ray_session(settings.ray), serving(settings) as url:
+    with ExitStack() as stack:
+        if nodes := stack.enter_context(ray_session(settings.ray)):
+            check_all_fit(load_zoo(settings.zoo).candidates, nodes)
+        url = stack.enter_context(serving(settings))
         for name in (signal.SIGINT, signal.SIGTERM):  # after Ray, which sets its own
             signal.signal(name, lambda *_: stopped.set())
         print(f"serving {url} (model '{settings.router.auto_name}'); Ctrl-C stops it", flush=True)

@@ -13,9 +13,8 @@ from actors.candidate import placement
 from cluster.errors import SettingsError
 from cluster.zoo import Candidate
 
-Resources: TypeAlias = Mapping[
-    str, float
-]  # amounts by Ray's names: CPU, GPU, accelerator_type:H100
+# Amounts by Ray's names: CPU, GPU, accelerator_type:H100.
+Resources: TypeAlias = Mapping[str, float]
 _DUST = 1e-6  # of adding floats
 _TRIFLES = 0.05
 

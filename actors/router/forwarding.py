@@ -6,7 +6,7 @@ no way back: a stream that breaks later ends with an error event (``actors.route
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -27,8 +27,9 @@ from cluster.settings import BreakerSettings
 _BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE, _TOO_MANY, _UNAVAILABLE = 400, 413, 422, 429, 503
 _TOO_LONG = re.compile(r"context length|context window|max_model_len", re.IGNORECASE)
 _REASON_LENGTH = 200
+_WENT_DOWN = "no replica of it is running any more"
 
-Send = Callable[[str], Awaitable[Response]]
+Send = Callable[[str], Coroutine[Any, Any, Response]]
 Next = Callable[[Mapping[str, str]], Choice | None]
 
 
@@ -51,6 +52,7 @@ class Forwarding:
         self, breaker: BreakerSettings, seconds: float, changed: Changed | None = None
     ) -> None:
         """A candidate whose answer has not begun by ``seconds`` has failed."""
+        self._asking: dict[str, set[asyncio.Task[Response]]] = {}
         self._breakers = Breakers(breaker, changed, forgiven=(RefusedError, WrongRequestError))
         self._latencies = Latencies()
         self._seconds = seconds
@@ -58,6 +60,15 @@ class Forwarding:
     def latencies(self) -> dict[str, float]:
         """Expected seconds until an answer begins, by candidate id."""
         return self._latencies.expected()
+
+    def went_down(self, ids: Iterable[str]) -> None:
+        """Has requests that wait for these candidates go to others, where there are any.
+
+        Serve keeps what it is asked until a replica is back, which takes minutes for large ones.
+        """
+        for id in ids:
+            for waiting in self._asking.get(id, ()):
+                waiting.cancel(_WENT_DOWN)
 
     async def answer(
         self,
@@ -91,7 +102,7 @@ class Forwarding:
                 id = choice.candidate
                 try:
                     guard = self._breakers.calling(id) if guarded else nullcontext()
-                    response = await self._ask(id, send, guard)
+                    response = await self._ask(id, self._leaving(send) if guarded else send, guard)
                 except RefusedError as error:
                     passed_over[id], busy = str(error), busy or _status(error) == _TOO_MANY
                 except LeftOutError:
@@ -124,6 +135,25 @@ class Forwarding:
                 if not again:
                     raise HTTPException(_UNAVAILABLE, f"{id}: {error}") from error
         raise AssertionError("unreachable")
+
+    def _leaving(self, send: Send) -> Send:
+        """``send`` that gives up when its candidate goes down."""
+
+        async def leaving(id: str) -> Response:
+            asking = asyncio.ensure_future(send(id))
+            there = self._asking.setdefault(id, set())
+            there.add(asking)
+            try:
+                return await asking
+            except asyncio.CancelledError as error:
+                if error.args == (_WENT_DOWN,):
+                    raise CandidateError(_WENT_DOWN) from error
+                asking.cancel()  # the caller left
+                raise
+            finally:
+                there.discard(asking)
+
+        return leaving
 
     async def _ask(self, id: str, send: Send, guard: AbstractContextManager[Any]) -> Response:
         with guard, self._latencies.waiting(id):

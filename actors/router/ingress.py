@@ -258,6 +258,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             await asyncio.sleep(self._router.watch_seconds)
             try:
                 await asyncio.to_thread(self._look)
+                self._forwarding.went_down(self._service.down)
             except Exception as error:  # whatever it is: looking must go on
                 log.warning("who is in service could not be read: %s", error)
 

@@ -180,3 +180,51 @@ def test_latencies_are_those_of_answers() -> None:
     to = forwarding()
     ask({"a": said(500)}, to)
     assert set(to.latencies()) == {"b"}
+
+
+def test_who_waits_for_a_candidate_that_goes_down_is_answered_by_another() -> None:
+    to = Forwarding(BreakerSettings(), seconds=30)
+    rules = Rules(BestQualityPolicy(), ("a", "b"))
+
+    async def send(id: str) -> Response:
+        if id == "a":
+            await asyncio.sleep(20)
+        return PlainTextResponse(id)
+
+    async def ask_and_see_it_go_down() -> Choice:
+        asked = asyncio.create_task(
+            to.answer(lambda over: rules.choice(SCORES, passed_over=over), send, {}, {})
+        )
+        await asyncio.sleep(0.05)
+        to.went_down(["a", "c"])
+        _, choice = await asyncio.wait_for(asked, 5)
+        return choice
+
+    choice = asyncio.run(ask_and_see_it_go_down())
+    assert (choice.candidate, choice.why) == ("b", "fallback")
+    assert choice.passed_over == {"a": "no replica of it is running any more"}
+
+
+def test_a_caller_who_leaves_is_not_asked_for_any_longer() -> None:
+    left: list[str] = []
+
+    async def send(id: str) -> Response:
+        try:
+            await asyncio.sleep(20)
+        except asyncio.CancelledError:
+            left.append(id)
+            raise
+        return PlainTextResponse(id)
+
+    async def leave() -> None:
+        rules = Rules(BestQualityPolicy(), ("a", "b"))
+        asked = asyncio.create_task(
+            forwarding().answer(lambda over: rules.choice(SCORES, passed_over=over), send, {}, {})
+        )
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+
+    asyncio.run(leave())
+    assert left == ["a"]

@@ -158,8 +158,12 @@ def scrape(url: str, wanted: set[str]) -> Scraped:
 
 
 def value(scraped: Scraped, metric: str, **labels: str) -> float:
-    labels["deployment"] = "Counts"  # other tests of this session have routers that count too
-    return sum(number for found, number in scraped[metric] if labels.items() <= found.items())
+    return sum(number for found, number in ours(scraped, metric) if labels.items() <= found.items())
+
+
+def ours(scraped: Scraped, metric: str) -> list[tuple[dict[str, str], float]]:
+    """Without those of routers that other tests of this session served."""
+    return [(found, number) for found, number in scraped[metric] if found["deployment"] == "Counts"]
 
 
 @pytest.mark.parametrize("place", queries())
@@ -196,9 +200,9 @@ def test_every_query_selects_metrics_and_labels_that_are_there(scraped: Scraped)
 
 @pytest.mark.slow
 def test_the_dashboard_shows_all_that_the_router_counts(scraped: Scraped) -> None:
-    ours = {name for name in scraped if name.startswith("ray_model_sat_")}
-    ours = {name for name in ours if not name.endswith(("_sum", "_count"))}
-    assert ours == {
+    counted = {name for name in scraped if name.startswith("ray_model_sat_")}
+    counted = {name for name in counted if not name.endswith(("_sum", "_count"))}
+    assert counted == {
         each.metric
         for query in queries().values()
         for each in selectors(query)
@@ -221,7 +225,7 @@ def test_what_was_counted_is_what_happened(scraped: Scraped) -> None:
     assert value(scraped, "ray_model_sat_journal_dropped_rows_total") == 5
     assert value(scraped, "ray_model_sat_candidates") == 3
     states = {
-        found["candidate"]: number for found, number in scraped["ray_model_sat_breaker_state"]
+        found["candidate"]: number for found, number in ours(scraped, "ray_model_sat_breaker_state")
     }
     assert states == {"a": 0, "b": 1, "c": 2}
     assert value(scraped, "ray_model_sat_scores_count", candidate="b") == 2
@@ -233,8 +237,8 @@ def test_what_was_counted_is_what_happened(scraped: Scraped) -> None:
 
 @pytest.mark.slow
 def test_labels_tell_nothing_of_prompts_or_keys(scraped: Scraped) -> None:
-    ours = {name: rows for name, rows in scraped.items() if name.startswith("ray_model_sat_")}
-    told = {text for rows in ours.values() for labels, _ in rows for text in labels.values()}
+    names = [name for name in scraped if name.startswith("ray_model_sat_")]
+    told = {text for name in names for labels, _ in scraped[name] for text in labels.values()}
     assert not [text for text in told if "secret" in text or text == "key"]
 
 
@@ -243,7 +247,7 @@ def test_a_state_stays_for_as_long_as_it_is_true(endpoint: str, scraped: Scraped
     time.sleep(2 * 10)  # a gauge that nobody sets vanishes after two of Ray's reports
     later = scrape(endpoint, set())
     for gauge in ("ray_model_sat_breaker_state", "ray_model_sat_candidates"):
-        assert [number for _, number in later[gauge]] == [number for _, number in scraped[gauge]]
+        assert ours(later, gauge) == ours(scraped, gauge)
 
 
 def test_every_panel_reads_the_data_source_of_the_dashboard() -> None:

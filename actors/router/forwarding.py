@@ -68,7 +68,7 @@ class Forwarding:
         """
         for id in ids:
             for waiting in self._asking.get(id, ()):
-                waiting.cancel(_WENT_DOWN)
+                waiting.cancel()
 
     async def answer(
         self,
@@ -146,9 +146,10 @@ class Forwarding:
             try:
                 return await asking
             except asyncio.CancelledError as error:
-                if error.args == (_WENT_DOWN,):
+                mine = asyncio.current_task()
+                if mine and not mine.cancelling():  # the candidate went down; the caller is there
                     raise CandidateError(_WENT_DOWN) from error
-                asking.cancel()  # the caller left
+                asking.cancel()
                 raise
             finally:
                 there.discard(asking)

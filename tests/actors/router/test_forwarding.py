@@ -188,7 +188,10 @@ def test_who_waits_for_a_candidate_that_goes_down_is_answered_by_another() -> No
 
     async def send(id: str) -> Response:
         if id == "a":
-            await asyncio.sleep(20)
+            try:
+                await asyncio.sleep(20)
+            except asyncio.CancelledError:
+                raise asyncio.CancelledError from None  # as Serve does
         return PlainTextResponse(id)
 
     async def ask_and_see_it_go_down() -> Choice:

@@ -268,7 +268,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         if roster != self._roster:
             here = self._made(roster)
             self._take_up(roster, here)
-        if time.monotonic() > self._next_status:
+        if here.down or time.monotonic() > self._next_status:
             here = replace(here, down=who_is_down(here, serve.status()))
             self._next_status = time.monotonic() + _STATUS_SECONDS
         self._service = here

@@ -25,6 +25,8 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,23 @@ class Store:
         if not (copy / MARKER).exists():
             _download(self.filesystem, self.path(path), copy)
         return copy
+
+
+@contextmanager
+def whole_folder(place: Path) -> Iterator[Path]:
+    """A local folder to write into, which takes ``place`` if all goes well; if not, it is gone."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    try:
+        yield aside
+        aside.chmod(0o755)  # that of a temporary folder is its owner's alone
+        older = aside.with_name(f"{aside.name}.older")
+        if place.exists():
+            place.replace(older)
+        aside.replace(place)
+        shutil.rmtree(older, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _download(filesystem: pafs.FileSystem, source: str, copy: Path) -> None:

@@ -7,8 +7,6 @@ is the business of ``page``.
 import importlib.util
 import json
 import math
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date
@@ -19,6 +17,7 @@ from actors.assessor.assessment import Run
 from actors.assessor.page import Measured, markdown
 from actors.assessor.plan import Plan
 from cluster.errors import UserError
+from cluster.store import whole_folder
 
 JSON, MARKDOWN = "report.json", "report.md"
 
@@ -38,20 +37,10 @@ def check_output(plan: Plan) -> None:
 def write_report(plan: Plan, measured: Measured) -> Path:
     """Writes the report, replacing an older one, and returns its folder."""
     place = Path(plan.output).absolute()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-    try:
+    with whole_folder(place) as aside:
         plots = _plots(aside, measured) if plan.plots else []
         (aside / MARKDOWN).write_text(markdown(plan, measured, plots), encoding="utf-8")
         (aside / JSON).write_text(json.dumps(as_json(plan, measured), indent=1), encoding="utf-8")
-        aside.chmod(0o755)
-        older = aside.with_name(f"{aside.name}.older")
-        if place.exists():
-            place.replace(older)
-        aside.replace(place)
-        shutil.rmtree(older, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return place
 
 

@@ -18,8 +18,6 @@ network itself is ``network``'s.
 """
 
 import json
-import shutil
-import uuid
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +36,7 @@ from actors.selector.layers import LayerPool
 from actors.selector.network import SAFE, ModelSat
 from cluster.errors import StoreError
 from cluster.settings import ItemResponseSettings, SelectorSettings, validated
+from cluster.store import whole_folder
 
 FORMAT_VERSION = 1
 KINDS = ("model-sat", "item-response")
@@ -59,16 +58,8 @@ def save(
         tuned_on: zoo, candidates, ``test`` (the hash of the aptitude test) and figures;
             None if it was never tuned.
     """
-    place = Path(folder)
-    aside = place.parent / f".{place.name}.{uuid.uuid4().hex}"
-    aside.mkdir(parents=True)
-    try:
+    with whole_folder(Path(folder)) as aside:
         _write(model, aside, tuned_on)
-        if place.exists():
-            shutil.rmtree(place)
-        aside.rename(place)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def load(folder: str | Path) -> ModelSat | ItemResponse:

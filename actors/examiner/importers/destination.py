@@ -5,10 +5,7 @@ written beside its place and moved there once it is whole: nothing is ever half-
 """
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +20,7 @@ from actors.examiner.importers.parts import IMPORTED_OUTCOMES, IMPORTED_QUESTION
 from actors.examiner.importers.registry import Importer, ImportSettings
 from actors.examiner.importers.tally import Tally
 from cluster.errors import TableError, UserError
+from cluster.store import whole_folder
 
 RECORD = "import.json"
 _ROW_GROUP = 1 << 17
@@ -47,7 +45,7 @@ def import_outcomes(
     intake = Intake(settings)
     found = documents(sources)
     intake.tally.documents = len(found)
-    with _aside(place) as aside:
+    with whole_folder(place) as aside:
         with (
             _Written(aside / "questions.parquet", IMPORTED_QUESTIONS) as questions,
             _Written(aside / "outcomes.parquet", IMPORTED_OUTCOMES) as outcomes,
@@ -76,23 +74,6 @@ def _check_not_empty(name: str, tally: Tally) -> None:
         return
     reasons = [f"{left.rows} x {why} ({left.first})" for why, left in tally.left_out.items()]
     raise TableError(f"import {name}: no outcome could be taken; {'; '.join(reasons) or 'no rows'}")
-
-
-@contextmanager
-def _aside(place: Path) -> Iterator[Path]:
-    """A folder beside its place, which is moved there if all went well."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-    try:
-        yield aside
-        aside.chmod(0o755)
-        older = aside.with_name(f"{aside.name}.older")
-        if place.exists():
-            place.replace(older)
-        aside.replace(place)
-        shutil.rmtree(older, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 class _Written:

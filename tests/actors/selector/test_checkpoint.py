@@ -22,10 +22,12 @@ QUESTIONS = ["Why?", "What is the capital of France?"]
 
 @pytest.fixture
 def model(tiny_sources: Callable[..., SelectorSettings], tmp_path: Path) -> ModelSat:
-    settings = tiny_sources(decoder_layers=1)
-    model = create(settings, Store(str(tmp_path / "store")), seed=0)
-    shutil.rmtree(settings.encoder)  # a selector does not need its sources any more
-    shutil.rmtree(settings.decoder)
+    settings, own = tiny_sources(decoder_layers=1), tmp_path / "sources"
+    for part in ("encoder", "decoder"):
+        shutil.copytree(getattr(settings, part), own / part)
+    moved = {"encoder": str(own / "encoder"), "decoder": str(own / "decoder")}
+    model = create(settings.model_copy(update=moved), Store(str(tmp_path / "store")), seed=0)
+    shutil.rmtree(own)  # a selector does not need its sources any more
     return model
 
 

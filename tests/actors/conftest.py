@@ -32,7 +32,12 @@ TinySources = Callable[..., SelectorSettings]
 
 @pytest.fixture(scope="session")
 def tiny_sources(tmp_path_factory: pytest.TempPathFactory) -> TinySources:
-    """Writes a tiny encoder and a tiny decoder as model folders and returns settings for them."""
+    """Writes a tiny encoder and a tiny decoder as model folders and returns settings for them.
+
+    The same arguments mean the same folder: the training of a tokenizer orders what is equally
+    frequent as it comes, so two of one corpus may differ.
+    """
+    written: dict[object, Path] = {}
 
     def build(
         corpus: list[str] | None = None,
@@ -42,11 +47,14 @@ def tiny_sources(tmp_path_factory: pytest.TempPathFactory) -> TinySources:
         kind: str = "llama",
         **settings: Any,
     ) -> SelectorSettings:
-        folder = tmp_path_factory.mktemp("tiny")
         texts = [*CORPUS, *(corpus or [])]
-        torch.manual_seed(0)
-        write_encoder(folder / "encoder", texts, window)
-        write_decoder(folder / "decoder", texts, layers, kind)
+        asked = (*texts, window, layers, kind)
+        if asked not in written:
+            written[asked] = tmp_path_factory.mktemp("tiny")
+            torch.manual_seed(0)
+            write_encoder(written[asked] / "encoder", texts, window)
+            write_decoder(written[asked] / "decoder", texts, layers, kind)
+        folder = written[asked]
         return SelectorSettings.model_validate(
             {
                 "encoder": str(folder / "encoder"),

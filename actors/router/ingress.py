@@ -170,11 +170,11 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             return answer
 
         if body.model == self._router.auto_name:
-            answered = partial(self._observing.answered, request=raw_request)
+            answered = self._observing.begun(raw_request)
             return await self._auto(asked_of(body), checked_wish(wish), send, not options, answered)
         id = await self._get_model_id(body.model)  # raises 404 where there is none
         answer = await self._forwarding.by_name(id, send)
-        return with_choice(answer, None, lambda told: None, drop_usage=not options)
+        return with_choice(answer, None, drop_usage=not options)
 
     async def _auto(
         self,

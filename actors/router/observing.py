@@ -1,5 +1,6 @@
 """Who looks on while the router works: metrics, journal and traces, each for itself."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from fastapi import Request
@@ -28,14 +29,20 @@ class Observing:
         )
         self._tracing = Tracing(router.otlp_endpoint) if router.otlp_endpoint else None
 
-    def answered(self, answered: Answered, request: Request) -> None:
-        """Called after the last token of an answer to ``request``."""
-        answered = replace(answered, key_name=caller_of(request))
-        self.metrics.answered(answered)
-        if self._journal:
-            self._journal.record(answered)
-        if self._tracing:
-            self._tracing.answered(answered, self._tracing.parent(request.headers))
+    def begun(self, request: Request) -> Callable[[Answered], None]:
+        """Notes whose request it is; gives what is to be called after its answer's last token."""
+        key_name, tracing = caller_of(request), self._tracing
+        parent = tracing.parent(request.headers) if tracing else None
+
+        def answered(answered: Answered) -> None:
+            answered = replace(answered, key_name=key_name)
+            self.metrics.answered(answered)
+            if self._journal:
+                self._journal.record(answered)
+            if tracing and parent is not None:
+                tracing.answered(answered, parent)
+
+        return answered
 
     def feedback(self, body: FeedbackRequest, key_name: str | None) -> JSONResponse:
         """Takes down what somebody thought of an answer."""

@@ -50,7 +50,7 @@ def choice_headers(choice: Choice) -> dict[str, str]:
 def with_choice(
     response: Response,
     choice: Choice | None,
-    ended: Callable[[Told], None],
+    ended: Callable[[Told], None] | None = None,
     drop_usage: bool = False,
 ) -> Response:
     """The response with the choice in its headers and its JSON, or in a stream's first event.
@@ -58,24 +58,25 @@ def with_choice(
     Args:
         response: a candidate's.
         choice: None where the candidate was asked for by name.
-        ended: told once, after the last token.
+        ended: told once, after the last token of an answer that was chosen.
         drop_usage: leave out a stream's event of token counts, for which the caller did not ask.
     """
     if isinstance(response, StreamingResponse):
         response.headers.update(choice_headers(choice) if choice else {})
         response.body_iterator = _stream(response.body_iterator, choice, ended, drop_usage)
         return response
-    content, told = json.loads(bytes(response.body)), Told()
-    told.read(content)
-    ended(told)
     if choice is None:
         return response
+    content, told = json.loads(bytes(response.body)), Told()
+    told.read(content)
+    if ended:
+        ended(told)
     content["model_sat"] = asdict(choice)
     return JSONResponse(content, response.status_code, choice_headers(choice))
 
 
 async def _stream(
-    chunks: Any, choice: Choice | None, ended: Callable[[Told], None], drop_usage: bool
+    chunks: Any, choice: Choice | None, ended: Callable[[Told], None] | None, drop_usage: bool
 ) -> AsyncIterator[str]:
     told, tokens, told_choice = Told(), 0, choice is None
     try:
@@ -106,7 +107,8 @@ async def _stream(
     finally:
         if told.completion_tokens is None:
             told.completion_tokens = tokens  # an event holds a token or two
-        ended(told)
+        if ended:
+            ended(told)
 
 
 def _events(chunk: str) -> Iterator[dict[str, Any]]:

@@ -412,18 +412,13 @@ class CandidateSettings(Settings):
     candidate: str = Field(min_length=1, description="id in the zoo")
 
 
-def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
-    """Reads a settings file and applies overrides such as ``exam.shots=4``.
+def load(model: type[Model], path: str | Path, overrides: Sequence[str] = ()) -> Model:
+    """Reads a settings file, such as ``Settings``, and applies overrides such as ``exam.shots=4``.
 
     Raises:
         SettingsError: the file is missing or no YAML mapping, an override is no ``key=value``,
             or a key is unknown, missing or of a wrong value.
     """
-    return load(Settings, path, overrides)
-
-
-def load(model: type[Model], path: str | Path, overrides: Sequence[str] = ()) -> Model:
-    """As ``load_settings``, for a job that has settings of its own."""
     values = read_yaml(path)
     for override in overrides:
         _apply(values, override)

@@ -50,10 +50,6 @@ class Breakers:
         found: AbstractContextManager[Any] = self._breakers[id].calling()
         return found
 
-    def states(self) -> dict[str, str]:
-        """Of every candidate that was called."""
-        return {id: str(breaker.current_state) for id, breaker in self._breakers.items()}
-
 
 class _Listener(CircuitBreakerListener):
     def __init__(self, id: str, changed: Changed) -> None:

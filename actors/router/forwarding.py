@@ -33,7 +33,7 @@ Send = Callable[[str], Coroutine[Any, Any, Response]]
 Next = Callable[[Mapping[str, str]], Choice | None]
 
 
-class RefusedError(Exception):
+class DeclinedError(Exception):
     """A candidate is well, but does not take this request; another one may."""
 
 
@@ -53,7 +53,7 @@ class Forwarding:
     ) -> None:
         """A candidate whose answer has not begun by ``seconds`` has failed."""
         self._asking: dict[str, set[asyncio.Task[Response]]] = {}
-        self._breakers = Breakers(breaker, changed, forgiven=(RefusedError, WrongRequestError))
+        self._breakers = Breakers(breaker, changed, forgiven=(DeclinedError, WrongRequestError))
         self._latencies = Latencies()
         self._seconds = seconds
 
@@ -103,7 +103,7 @@ class Forwarding:
                 try:
                     guard = self._breakers.calling(id) if guarded else nullcontext()
                     response = await self._ask(id, self._leaving(send) if guarded else send, guard)
-                except RefusedError as error:
+                except DeclinedError as error:
                     passed_over[id], busy = str(error), busy or _status(error) == _TOO_MANY
                 except LeftOutError:
                     passed_over[id] = "it failed again and again, and is left out for now"
@@ -129,7 +129,7 @@ class Forwarding:
         for again in (True, False):
             try:
                 return await self._ask(id, send, nullcontext())
-            except (RefusedError, WrongRequestError) as error:
+            except (DeclinedError, WrongRequestError) as error:
                 raise _original(error) from error
             except CandidateError as error:
                 if not again:
@@ -176,7 +176,7 @@ def _meaning(error: OpenAIHTTPException) -> Exception:
     """What an error that a candidate answered with says: of the request, or of itself."""
     reason = f"{error.status_code}: {_short(error.message)}"
     if error.status_code == _TOO_MANY or _TOO_LONG.search(error.message):
-        return RefusedError(reason)
+        return DeclinedError(reason)
     if error.status_code in (_BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE):
         return WrongRequestError(reason)
     # A key refused or a model not found: the operator's mistake, not the caller's.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import SettingsError
-from cluster.settings import load_settings
+from cluster.settings import Settings, load
 
 RUN = """
 store: there
@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_file_and_overrides(run: Path) -> None:
-    settings = load_settings(run, ["exam.tasks=7", "tuning.stage2.lr=1e-4", "ray.num_cpus=2"])
+    settings = load(Settings, run, ["exam.tasks=7", "tuning.stage2.lr=1e-4", "ray.num_cpus=2"])
     assert settings.exam.shots == 5
     assert settings.exam.tasks == 7
     assert settings.tuning.stage2.lr == 1e-4
@@ -51,7 +51,7 @@ def test_file_and_overrides(run: Path) -> None:
 )
 def test_errors_name_key_rule_and_value(run: Path, override: str, parts: list[str]) -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings(run, [override])
+        load(Settings, run, [override])
     message = str(caught.value)
     assert "\n" not in message
     for part in parts:
@@ -65,9 +65,9 @@ def test_files_that_are_no_settings(tmp_path: Path, text: str, part: str) -> Non
     path = tmp_path / "run.yaml"
     path.write_text(text)
     with pytest.raises(SettingsError, match=part):
-        load_settings(path)
+        load(Settings, path)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.yaml: cannot be read"):
-        load_settings(tmp_path / "absent.yaml")
+        load(Settings, tmp_path / "absent.yaml")

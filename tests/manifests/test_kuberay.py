@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.errors import SettingsError
-from cluster.settings import Settings, load, load_settings, validated
+from cluster.settings import Settings, load, validated
 from jobs import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -250,7 +250,7 @@ def test_the_service_serves_what_the_jobs_tuned(
 
 
 def test_the_tuning_job_gets_all_its_gpus_in_one_pod(built: Built) -> None:
-    tuning = load_settings(ROOT / "manifests" / "runs" / "paper.yaml").tuning
+    tuning = load(Settings, ROOT / "manifests" / "runs" / "paper.yaml").tuning
     job = named(built("gpu"), "RayJob", "tune")
     group = cluster_spec(job)["workerGroupSpecs"][1]
     assert tuning.use_gpu
@@ -319,7 +319,7 @@ def test_overlays_have_the_groups_that_their_zoos_need(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(ROOT)
-    manifest.run(load_settings(f"manifests/runs/{run}.yaml"))
+    manifest.run(load(Settings, f"manifests/runs/{run}.yaml"))
     written = yaml.safe_load(capsys.readouterr().out)
     service = named(built(overlay), "RayService", "router")
     assert serve_args(written) == serve_args(service)
@@ -345,7 +345,7 @@ def test_a_written_service_is_valid(
     need_crds()
     monkeypatch.chdir(ROOT)
     (tmp_path / "zoo.yaml").write_text(TYPED)
-    settings = load_settings("manifests/runs/paper.yaml", [f"zoo={tmp_path / 'zoo.yaml'}"])
+    settings = load(Settings, "manifests/runs/paper.yaml", [f"zoo={tmp_path / 'zoo.yaml'}"])
     manifest.run(settings)
     written = yaml.safe_load(capsys.readouterr().out)
     check_crd(written)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.settings import load_settings
+from cluster.settings import Settings, load
 from cluster.zoo import VllmEngine, load_zoo
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
@@ -33,5 +33,5 @@ def test_zoos(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(MANIFESTS.glob("runs/*.yaml")), ids=lambda path: path.stem)
 def test_runs(path: Path) -> None:
-    settings = load_settings(path)
+    settings = load(Settings, path)
     assert load_zoo(MANIFESTS.parent / settings.zoo).candidates

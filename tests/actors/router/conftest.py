@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ray
+from ray.util import list_named_actors
 
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes
@@ -22,6 +24,7 @@ from cluster.store import Store
 
 PutSelector = Callable[[Settings, Sequence[CapabilityCard]], None]
 StandIns = Callable[..., Settings]
+Kill = Callable[[str], None]
 
 ZOO = """
 name: stand-ins
@@ -111,6 +114,23 @@ def make_stand_ins(
         return settings
 
     return make
+
+
+@pytest.fixture(scope="session")
+def kill() -> Kill:
+    """Kills every replica of a deployment, as a crash would."""
+
+    def killed(deployment: str) -> None:
+        named = [
+            actor
+            for actor in list_named_actors(all_namespaces=True)
+            if actor["name"].startswith("SERVE_REPLICA::") and deployment in actor["name"]
+        ]
+        assert named, f"no replica of {deployment} runs"
+        for actor in named:
+            ray.kill(ray.get_actor(actor["name"], namespace=actor["namespace"]))
+
+    return killed
 
 
 def invented_outcomes() -> OutcomeMatrix:

@@ -6,16 +6,14 @@ from typing import Any
 
 import openai
 import pytest
-import ray
 import yaml
 from openai import OpenAI
-from ray.util import list_named_actors
 
 from actors.examiner.aptitude import planned_test
 from actors.examiner.card import CapabilityCard
 from actors.router.app import serving
 from actors.router.onboarding import onboard
-from cluster.settings import Settings, load_settings
+from cluster.settings import Settings, load
 from cluster.store import Store
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +38,8 @@ def settings(
     (folder / "store/models").symlink_to(laptop_models.path("models"))
     zoo = folder / "zoo.yaml"
     zoo.write_text(yaml.safe_dump({"name": "one", "candidates": [first]}))
-    settings = load_settings(
+    settings = load(
+        Settings,
         ROOT / "manifests/runs/fast.yaml",
         [
             f"store={folder}/store",
@@ -97,7 +96,7 @@ def test_what_is_too_long_for_the_engine_is_the_callers_mistake(client: Any) -> 
 
 
 def test_one_more_joins_and_takes_over_when_the_other_is_killed(
-    client: Any, settings: Settings
+    client: Any, settings: Settings, kill: Callable[[str], None]
 ) -> None:
     laptop = settings.model_copy(update={"zoo": str(ROOT / "manifests/zoos/laptop.yaml")})
     card = onboard(laptop, SECOND)
@@ -114,13 +113,3 @@ def test_one_more_joins_and_takes_over_when_the_other_is_killed(
     assert reply.model == SECOND
     assert FIRST in reply.model_extra["model_sat"]["passed_over"]
     assert "Paris" in reply.choices[0].message.content
-
-
-def kill(candidate: str) -> None:
-    """Kills the engine of a candidate, as a crash would."""
-    (actor,) = [
-        actor
-        for actor in list_named_actors(all_namespaces=True)
-        if actor["name"].startswith("SERVE_REPLICA::") and candidate in actor["name"]
-    ]
-    ray.kill(ray.get_actor(actor["name"], namespace=actor["namespace"]))

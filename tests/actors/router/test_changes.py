@@ -13,9 +13,7 @@ from typing import Any
 
 import openai
 import pytest
-import ray
 from openai import OpenAI
-from ray.util import list_named_actors
 
 from actors.examiner.aptitude import planned_test
 from actors.router.app import serving
@@ -109,18 +107,6 @@ def chosen(reply: Any) -> dict[str, Any]:
     return choice
 
 
-def kill(deployment: str) -> None:
-    """Kills every replica of a deployment, as a crash would."""
-    named = [
-        actor
-        for actor in list_named_actors(all_namespaces=True)
-        if actor["name"].startswith("SERVE_REPLICA::") and deployment in actor["name"]
-    ]
-    assert named, f"no replica of {deployment} runs"
-    for actor in named:
-        ray.kill(ray.get_actor(actor["name"], namespace=actor["namespace"]))
-
-
 @contextmanager
 def asking(client: Any, prompt: str = "Say it.") -> Iterator[list[Any]]:
     """Keeps asking from four sides until the block ends; every answer, or error, is in the list."""
@@ -186,7 +172,9 @@ def test_a_conversation_stays_with_its_candidate(client: Any) -> None:
     assert (told.model, chosen(told)["why"]) == ("best", "conversation")
 
 
-def test_no_request_is_lost_while_replicas_are_killed(client: Any) -> None:
+def test_no_request_is_lost_while_replicas_are_killed(
+    client: Any, kill: Callable[[str], None]
+) -> None:
     with asking(client) as replies:
         for deployment in ("narrow", "SelectorDeployment"):
             time.sleep(2)
@@ -198,7 +186,7 @@ def test_no_request_is_lost_while_replicas_are_killed(client: Any) -> None:
     assert said <= {("narrow", "said narrow"), ("best", "said best")}
 
 
-def test_a_stream_that_breaks_ends_with_an_error(client: Any) -> None:
+def test_a_stream_that_breaks_ends_with_an_error(client: Any, kill: Callable[[str], None]) -> None:
     stream = client.completions.create(model="slow", prompt="Count.", stream=True)
     events = iter(stream)
     assert next(events).choices[0].text == "one "

@@ -1,55 +1,66 @@
-"""The engines online: one candidate's ``LLMConfig``, for Ray Serve's OpenAI application.
+"""The engines online: each candidate's deployment, and how Ray's OpenAI ingress reaches it.
 
-Owns which server runs a candidate, with which resources, and which of its replicas answers. How
-requests reach it is the ingress' business: Ray's, or the router's.
+Owns which server runs a candidate, with which resources, and which of its replicas answers.
 """
 
 from typing import Any
 
+from ray import serve
 from ray.serve import Application
+from ray.serve.handle import DeploymentHandle
 from ray.serve.llm import LLMConfig, build_llm_deployment
 from ray.serve.llm.request_router import PrefixCacheAffinityRouter
 
 from actors.candidate import placement
+from actors.candidate.handle import JsonHandle
 from actors.candidate.servers import RemoteServer, StandInServer
 from cluster.store import Store, model_source
 from cluster.zoo import Candidate, RemoteEngine, Resources, VllmEngine
 
 # Requests under way on a replica at which Serve adds another one; Ray's own default never does.
 _BUSY_REPLICA = 32
+_NO_LIMIT = 10**9  # requests under way on a replica that only waits for somebody else
 
 
-def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
-    """What ``ray.serve.llm.build_openai_app`` needs of a candidate.
+def build_app(candidate: Candidate, store: Store) -> Application:
+    """The candidate's deployment: a part of the router's application, or one that joins later.
 
     Raises:
         StoreError: the model's folder is not there.
         SettingsError: the variable of a remote engine's API key is not set.
     """
-    if isinstance(candidate.engine, VllmEngine):
-        return _vllm_config(candidate, candidate.engine, store)
-    if isinstance(candidate.engine, RemoteEngine):
-        candidate.engine.key()
-    kind = candidate.engine.kind
-    return LLMConfig(
-        model_loading_config={"model_id": candidate.id},
-        server_cls={"remote": RemoteServer, "stand-in": StandInServer}[kind],
-        engine_kwargs=candidate.engine.model_dump(),
-        accelerator_config={"kind": "cpu"},
-        deployment_config={
-            **_scaling(candidate.resources),
-            "ray_actor_options": {"num_cpus": placement.server_cpus(candidate.resources)},
-        },
+    engine = candidate.engine
+    if isinstance(engine, VllmEngine):
+        return build_llm_deployment(llm_config(candidate, store))
+    if isinstance(engine, RemoteEngine):
+        engine.key()
+    server = RemoteServer if isinstance(engine, RemoteEngine) else StandInServer
+    deployment = serve.deployment(
+        server,
+        name=f"{server.__name__}:{candidate.id.replace('.', '_')}",  # as Ray names its own
+        max_ongoing_requests=_NO_LIMIT,
+        ray_actor_options={"num_cpus": placement.server_cpus(candidate.resources)},
+        **_scaling(candidate.resources),
     )
+    return deployment.bind(candidate.id, engine)
 
 
-def build_app(candidate: Candidate, store: Store) -> Application:
-    """The candidate as an application of its own, for one that joins a running router.
+def ingress_handle(candidate: Candidate, handle: DeploymentHandle) -> DeploymentHandle | JsonHandle:
+    """How Ray's OpenAI ingress asks the candidate whose deployment ``handle`` leads to."""
+    return handle if isinstance(candidate.engine, VllmEngine) else JsonHandle(handle)
+
+
+def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
+    """What Ray's LLM classes want to know of a candidate.
 
     Raises:
-        StoreError, SettingsError: as ``llm_config``.
+        StoreError: the model's folder is not there.
     """
-    return build_llm_deployment(llm_config(candidate, store))
+    if isinstance(candidate.engine, VllmEngine):
+        return _vllm_config(candidate, candidate.engine, store)
+    return LLMConfig(
+        model_loading_config={"model_id": candidate.id}, accelerator_config={"kind": "cpu"}
+    )
 
 
 def application_name(id: str) -> str:
@@ -72,6 +83,7 @@ def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMC
         runtime_env={"env_vars": placement.variables(resources)},
         deployment_config={
             **_scaling(resources),
+            **_prefix_aware(resources),
             # The bundles hold all the CPUs; Serve adds the replica's own to the first one.
             "ray_actor_options": {"num_cpus": 0},
         },
@@ -80,13 +92,17 @@ def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMC
 
 def _scaling(resources: Resources) -> dict[str, Any]:
     least, most = placement.replicas(resources)
-    scaling: dict[str, Any] = {
+    return {
         "autoscaling_config": {
             "min_replicas": least,
             "max_replicas": most,
             "target_ongoing_requests": _BUSY_REPLICA,
         }
     }
-    if most > 1:  # the same prefix finds the replica whose cache is warm
-        scaling["request_router_config"] = {"request_router_class": PrefixCacheAffinityRouter}
-    return scaling
+
+
+def _prefix_aware(resources: Resources) -> dict[str, Any]:
+    """The same prefix finds the replica whose cache is warm."""
+    if placement.replicas(resources)[1] == 1:
+        return {}
+    return {"request_router_config": {"request_router_class": PrefixCacheAffinityRouter}}

@@ -12,10 +12,9 @@ from ray import serve
 # Ray publishes how to give an ingress more routes, but not these, which that takes.
 from ray.llm._internal.serve.core.ingress.ingress import DEFAULT_ENDPOINTS, init
 from ray.serve import Application
-from ray.serve.llm import build_llm_deployment
 from ray.serve.llm.ingress import make_fastapi_ingress
 
-from actors.candidate.online import llm_config
+from actors.candidate import online
 from actors.examiner.records import load_cards
 from actors.router.bodies import StrictRoute
 from actors.router.guard import guard
@@ -62,9 +61,8 @@ def build_app(args: RouterArgs) -> Application:
     # Replicas load these again; here it is said at once if they are not there.
     test = tuned_test(store.local_folder(f"selectors/{args.selector_name}"))
     load_cards(store, test, rules.candidates)
-    configs = [llm_config(candidate, store) for candidate in zoo.candidates]
     return _ingress(router).bind(
-        candidates={config.model_id: build_llm_deployment(config) for config in configs},
+        candidates={one.id: online.build_app(one, store) for one in zoo.candidates},
         selector=_selector(args, rules.candidates),
         zoo=zoo,
         router=router,

@@ -15,7 +15,8 @@ from ray.llm._internal.serve.core.configs.openai_api_models import to_model_meta
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ServeStatus
 
-from actors.candidate.online import application_name, llm_config
+from actors.candidate.handle import JsonHandle
+from actors.candidate.online import application_name, ingress_handle, llm_config
 from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
 from actors.router.rules import Rules, operator_rules
@@ -32,7 +33,7 @@ class Service:
 
     zoo: Zoo
     rules: Rules
-    handles: Mapping[str, DeploymentHandle]
+    handles: Mapping[str, DeploymentHandle | JsonHandle]
     models: Mapping[str, Any]
     aptitudes: Mapping[str, float]
     down: Mapping[str, str] = field(default_factory=dict)
@@ -69,14 +70,14 @@ def service(
     name = roster.selector_name or selector_name
     test = tuned_test(store.local_folder(f"selectors/{name}"))
     cards = {card.model_id: card for card in load_cards(store, test, rules.candidates)}
-    joined = {candidate.id for candidate in roster.joined}
+    found = {
+        **handles,
+        **{one.id: serve.get_app_handle(application_name(one.id)) for one in roster.joined},
+    }
     return Service(
         zoo=there,
         rules=rules,
-        handles={
-            id: serve.get_app_handle(application_name(id)) if id in joined else handles[id]
-            for id in there.ids()
-        },
+        handles={one.id: ingress_handle(one, found[one.id]) for one in there.candidates},
         models={one.id: _model(one, cards.get(one.id), store) for one in there.candidates},
         aptitudes={id: card.mean_accuracy() for id, card in cards.items()},
     )
@@ -91,7 +92,7 @@ def who_is_down(serving: Service, status: ServeStatus) -> dict[str, str]:
     }
 
 
-def _running(handle: DeploymentHandle, status: ServeStatus) -> int:
+def _running(handle: DeploymentHandle | JsonHandle, status: ServeStatus) -> int:
     application = status.applications.get(handle.app_name)
     deployment = application and application.deployments.get(handle.deployment_name)
     return deployment.replica_states.get("RUNNING", 0) if deployment else 0

@@ -29,6 +29,9 @@ candidates:
     engine: {kind: stand-in, reply: B or so}
     resources: {cpus: 0.1}
     price: {}
+  - id: mirror
+    engine: {kind: remote, url: "http://127.0.0.1:8123/v1", model: says-b}
+    resources: {cpus: 0.1}
 """
 CHAT = [{"role": "user", "content": "What is 2 + 2?"}]
 
@@ -47,7 +50,11 @@ def stand_ins(
             "store": str(folder / "store"),
             "zoo": str(folder / "zoo.yaml"),
             "selector": tiny_sources(),
-            "router": {"port": 8123, "allow_policies": ["cheapest-above"]},
+            "router": {
+                "port": 8123,
+                "candidates": ["says-a", "says-b"],
+                "allow_policies": ["cheapest-above"],
+            },
         }
     )
     put_selector(settings, [make_card("says-a", [0.9, 0.1]), make_card("says-b", [0.1, 0.9])])
@@ -94,10 +101,26 @@ def test_auto_completes_a_prompt(client: Any) -> None:
 
 
 def test_a_candidates_id_goes_straight_to_it(client: Any) -> None:
-    for id, text in (("says-a", "A or so"), ("says-b", "B or so")):
-        reply = client.chat.completions.create(model=id, messages=CHAT)
+    for id, text in (("says-a", "A or so"), ("says-b", "B or so"), ("mirror", "B or so")):
+        reply = client.chat.completions.create(model=id, messages=CHAT, max_tokens=5)
         assert (reply.model, reply.choices[0].message.content) == (id, text)
+        assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (5, 3)
         assert "model_sat" not in reply.model_extra
+        assert client.completions.create(model=id, prompt="Say it").choices[0].text == text
+
+
+@pytest.mark.parametrize("id", ["says-b", "mirror"])
+def test_a_candidates_id_streams(client: Any, id: str) -> None:
+    stream = client.chat.completions.create(
+        model=id, messages=CHAT, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert {chunk.model for chunk in chunks} == {id}
+    words = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
+    assert words == ["B ", "or ", "so"]
+    assert chunks[-1].usage.completion_tokens == 3
+    stream = client.completions.create(model=id, prompt="Say it", stream=True)
+    assert "".join(chunk.choices[0].text for chunk in stream) == "B or so"
 
 
 def test_langchains_client_works_unchanged(served: str) -> None:
@@ -202,7 +225,7 @@ def test_a_bad_selection_gets_an_openai_error(served: str, body: bytes) -> None:
 
 
 def test_models_are_auto_and_all_candidates(client: Any) -> None:
-    assert [model.id for model in client.models.list()] == ["auto", "says-a", "says-b"]
+    assert [model.id for model in client.models.list()] == ["auto", "says-a", "says-b", "mirror"]
     auto = client.models.retrieve("auto")
     assert auto.owned_by == "model-sat"
     assert auto.model_extra["metadata"]["candidates"] == ["says-a", "says-b"]

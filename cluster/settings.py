@@ -358,6 +358,9 @@ class RouterSettings(Section):
     port: int = Field(8000, ge=1, le=65535)
     auto_name: str = Field("auto", min_length=1, description="model name that lets us choose")
     ingress_replicas: int = Field(1, ge=1)
+    selector_in_ingress: bool = Field(
+        False, description="ingress replicas score themselves: for a fast selector, on CPU"
+    )
     selector_replicas: int = Field(1, ge=1, description="at least; and of batch routing")
     selector_max_replicas: int | None = Field(None, ge=1, description="null: no autoscaling")
     selector_gpus: float = Field(0.0, ge=0, description="GPUs of a selector replica; 0: on CPU")
@@ -366,8 +369,13 @@ class RouterSettings(Section):
     guard: GuardSettings = GuardSettings()
 
     @model_validator(mode="after")
-    def _most_is_not_less_than_least(self) -> "RouterSettings":
+    def _selector_can_be_placed(self) -> "RouterSettings":
         most = self.selector_max_replicas
+        if self.selector_in_ingress and (self.selector_gpus or most):
+            raise ValueError(
+                "'selector_in_ingress' is for a selector on CPU without replicas of its own; found "
+                f"'selector_gpus' {self.selector_gpus:g} and 'selector_max_replicas' {most}"
+            )
         if most is not None and most < self.selector_replicas:
             raise ValueError(
                 f"'selector_max_replicas' must be at least 'selector_replicas'; found {most} and "

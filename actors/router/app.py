@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ray import serve
@@ -61,9 +62,19 @@ def build_app(args: RouterArgs) -> Application:
     # Replicas load these again; here it is said at once if they are not there.
     test = tuned_test(store.local_folder(f"selectors/{args.selector_name}"))
     load_cards(store, test, rules.candidates)
+    selector = partial(
+        SelectorDeployment,
+        store.url,
+        args.selector_name,
+        rules.candidates,
+        device="cuda" if router.selector_gpus else "cpu",
+        max_batch=router.selector_batch,
+        watch_seconds=router.watch_seconds,
+        before=router.filter,
+    )
     return _ingress(router).bind(
         candidates={one.id: online.build_app(one, store) for one in zoo.candidates},
-        selector=_selector(args, rules.candidates),
+        selector=selector if router.selector_in_ingress else _deployed(selector, router),
         zoo=zoo,
         router=router,
         selector_name=args.selector_name,
@@ -71,8 +82,8 @@ def build_app(args: RouterArgs) -> Application:
     )
 
 
-def _selector(args: RouterArgs, candidates: tuple[str, ...]) -> Application:
-    router = args.router
+def _deployed(selector: partial[SelectorDeployment], router: RouterSettings) -> Application:
+    """The selector as replicas of its own."""
     options: dict[str, Any] = {"num_replicas": router.selector_replicas}
     if router.selector_max_replicas:
         options = {
@@ -83,20 +94,12 @@ def _selector(args: RouterArgs, candidates: tuple[str, ...]) -> Application:
             }
         }
     deployment = serve.deployment(
-        SelectorDeployment,
+        selector.func,
         max_ongoing_requests=256,
         ray_actor_options={"num_gpus": router.selector_gpus},
         **options,
     )
-    return deployment.bind(
-        Store(args.store).url,
-        args.selector_name,
-        candidates,
-        device="cuda" if router.selector_gpus else "cpu",
-        max_batch=router.selector_batch,
-        watch_seconds=router.watch_seconds,
-        before=router.filter,
-    )
+    return deployment.bind(*selector.args, **selector.keywords)
 
 
 def _ingress(router: RouterSettings) -> Any:

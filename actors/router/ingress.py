@@ -11,7 +11,7 @@ OpenAI clients ignore. A request may have an object ``model_sat`` too, with its 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -20,8 +20,6 @@ from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 from ray import serve
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
@@ -46,7 +44,7 @@ from actors.router.requests import (
 from actors.router.responses import Told, with_choice
 from actors.router.rules import Choice, Rules, Wish
 from actors.router.service import Service, service, who_is_down
-from actors.selector.deployment import Scored
+from actors.selector.deployment import Scored, SelectorDeployment
 from cluster.roster import Roster, read_roster
 from cluster.settings import RouterSettings
 from cluster.store import Store
@@ -59,6 +57,9 @@ _STATUS_SECONDS = 5.0  # Serve takes a tenth of a second of our time to say who 
 _SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 
 
+Selector = Callable[[list[str]], Awaitable[list[Scored]]]
+
+
 class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes carry no types
     """Ray's OpenAI ingress that resolves the model name ``auto`` by asking the selector."""
 
@@ -66,7 +67,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self,
         *,
         candidates: Mapping[str, DeploymentHandle],
-        selector: DeploymentHandle,
+        selector: DeploymentHandle | partial[SelectorDeployment],
         zoo: Zoo,
         router: RouterSettings,
         selector_name: str,
@@ -87,8 +88,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self._roster = self._read()
         self._service = self._made(self._roster)
         super().__init__(dict(self._service.handles), dict(self._service.models))
-        # By value: half the time of a call, and what goes there and back is small.
-        self._selector = selector.options(_by_reference=False)
+        self._selector = _selector(selector)
         self._router = router
         self._observing = Observing(store, router)
         self._metrics = self._observing.metrics
@@ -237,11 +237,10 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         for _ in range(_SELECTOR_TRIES):
             try:
                 async with asyncio.timeout(self._router.selector_seconds):
-                    found: list[Scored] = await self._selector.scores.remote(texts)
-                    return found
+                    return await self._selector(texts)
             except TimeoutError:
                 break
-            except (RayError, RayServeException) as error:
+            except Exception as error:  # whatever it is: without scores there is still an answer
                 log.warning("the selector did not answer: %s", type(error).__name__)
         return [Scored(None, self._service.aptitudes)] * len(texts)
 
@@ -285,3 +284,17 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
     def __del__(self) -> None:  # Serve calls it when a replica is shut down
         if observing := getattr(self, "_observing", None):
             observing.close()
+
+
+def _selector(given: DeploymentHandle | partial[SelectorDeployment]) -> Selector:
+    """How the selector is asked: here, or in replicas of its own."""
+    if isinstance(given, partial):
+        return given().scores
+    # By value: half the time of a call, and what goes there and back is small.
+    handle = given.options(_by_reference=False)
+
+    async def scores(texts: list[str]) -> list[Scored]:
+        found: list[Scored] = await handle.scores.remote(texts)
+        return found
+
+    return scores

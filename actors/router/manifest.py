@@ -97,11 +97,9 @@ def deployments(zoo: Zoo, router: RouterSettings) -> list[Deployment]:
     selector = {"CPU": 1.0} | ({"GPU": router.selector_gpus} if router.selector_gpus else {})
     most = router.selector_max_replicas or router.selector_replicas
     ingresses = router.ingress_replicas
-    return [
-        *found,
-        Deployment("selector", [selector], router.selector_replicas, most),
-        Deployment("ingress", [{"CPU": 1.0}], ingresses, ingresses),
-    ]
+    if not router.selector_in_ingress:
+        found.append(Deployment("selector", [selector], router.selector_replicas, most))
+    return [*found, Deployment("ingress", [{"CPU": 1.0}], ingresses, ingresses)]
 
 
 def worker_groups(found: Sequence[Deployment]) -> list[WorkerGroup]:

@@ -44,6 +44,7 @@ def test_file_and_overrides(run: Path) -> None:
         ("router.policy={kind: dearest}", ["router.policy", "best-quality", "dearest"]),
         ("router.guard.max_body_bytes=0", ["router.guard.max_body_bytes", "greater than", "0"]),
         ("router.guard.key=keys", ["router.guard.key", "keys, requests_per_minute"]),
+        ("router={selector_in_ingress: true, selector_gpus: 1}", ["router", "on CPU", "found"]),
         ("exam", ["'exam'", "key=value"]),
         ("store.name=3", ["'store'", "is a value"]),
         ("exam.shots={", ["no YAML"]),

@@ -146,7 +146,10 @@ def rubbish(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @pytest.fixture(scope="module")
 def served(ray_cluster: None, make_stand_ins: Any) -> Iterator[str]:
-    with serving(make_stand_ins(PORT, allow_policies=["value", "cheapest-above"])) as url:
+    settings = make_stand_ins(
+        PORT, allow_policies=["value", "cheapest-above"], selector_in_ingress=True
+    )
+    with serving(settings) as url:
         before = replicas()
         yield url.removesuffix("/v1")
         assert replicas() == before  # none died, so none was replaced

@@ -37,7 +37,7 @@ def served(
     path = tmp_path_factory.mktemp("guard") / "keys"
     path.write_text(alice[1])
     guard = {"keys": str(path), "max_body_bytes": 2**20}
-    with serving(make_stand_ins(PORT, guard=guard)) as url:
+    with serving(make_stand_ins(PORT, guard=guard, selector_in_ingress=True)) as url:
         yield url
 
 

@@ -155,10 +155,14 @@ CANDIDATES = [
 
 def asked_of_ray(app: Any) -> dict[str, Deployment]:
     """What Serve would ask Ray for, deployment by deployment."""
+    from ray.serve import Application
+
     ingress = app._bound_deployment
     parts = ingress.init_kwargs
     apps = {**parts["candidates"], "selector": parts["selector"]}
-    bound = {name: part._bound_deployment for name, part in apps.items()} | {"ingress": ingress}
+    bound = {
+        name: part._bound_deployment for name, part in apps.items() if isinstance(part, Application)
+    } | {"ingress": ingress}
     found = {}
     for name, deployment in bound.items():
         replica = deployment._replica_config
@@ -185,6 +189,7 @@ def asked_of_ray(app: Any) -> dict[str, Deployment]:
         {},
         {"selector_gpus": 0.5, "selector_replicas": 2, "ingress_replicas": 3},
         {"selector_max_replicas": 4},
+        {"selector_in_ingress": True},
     ],
 )
 def test_ray_is_asked_for_just_that(

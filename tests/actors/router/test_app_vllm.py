@@ -104,6 +104,10 @@ def test_one_more_joins_and_takes_over_when_the_other_is_killed(
     asked = question("What is the capital of France?")
     direct = client.chat.completions.create(model=SECOND, **asked)
     assert (direct.model, "Paris" in direct.choices[0].message.content) == (SECOND, True)
+    # This base model stops where its answer does, not at max_tokens.
+    assert direct.choices[0].finish_reason == "stop"
+    # As many as in a batch: the same template, and bos once.
+    assert direct.usage.prompt_tokens == 13
     auto = client.chat.completions.create(model="auto", **asked)
     assert set(auto.model_extra["model_sat"]["scores"]) == {FIRST, SECOND}
     assert auto.model == FIRST  # whose card says that it knows everything

@@ -398,6 +398,9 @@ class RaySettings(Section):
 
     address: str | None = Field(None, description="null: the cluster around, else a local one")
     num_cpus: int | None = Field(None, ge=1, description="logical CPUs of a local cluster")
+    autoscales: bool = Field(
+        False, description="the cluster adds nodes: what fits those there now says nothing"
+    )
 
 
 class Settings(Section):

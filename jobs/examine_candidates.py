@@ -15,8 +15,7 @@ def run(settings: Settings) -> None:
     zoo = load_zoo(settings.zoo)
     store = Store(settings.store)
     with ray_session(settings.ray) as nodes:
-        if nodes:
-            check_each_fits(zoo.candidates, nodes)
+        check_each_fits(zoo.candidates, nodes)
         cards = examine(zoo, settings, store)
     for card in cards:
         questions = sum(result.count for result in card.tasks)

@@ -6,10 +6,13 @@ from jobs.cli import run_job
 
 def run(settings: CandidateSettings) -> None:
     """Prints what the candidate showed in the test."""
+    from actors.candidate.fitting import check_each_fits
     from actors.router.onboarding import onboard
+    from cluster.zoo import load_zoo
     from jobs.ray_session import running_cluster
 
-    with running_cluster(settings.ray):
+    with running_cluster(settings.ray) as nodes:
+        check_each_fits([load_zoo(settings.zoo).candidate(settings.candidate)], nodes)
         card = onboard(settings, settings.candidate)
     print(f"{card.model_id}: joined, with {card.mean_accuracy():.1%} in the aptitude test")
 

@@ -1,47 +1,73 @@
 """A job's connection to Ray: the cluster it was submitted to, or a local one that ends with it."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
 
 from cluster.errors import UserError
 from cluster.settings import RaySettings
 
+# What each node has, by Ray's names; None of a cluster that adds nodes for what is asked.
+Nodes: TypeAlias = Sequence[Mapping[str, float]] | None
+
+_VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
+
 
 @contextmanager
-def ray_session(settings: RaySettings) -> Iterator[list[Mapping[str, float]] | None]:
+def ray_session(settings: RaySettings) -> Iterator[Nodes]:
     """Connects to ``settings.address``, else to the cluster around, else starts a local one.
 
-    Within another session it is that one. Yields what each node of a local one has, by Ray's names;
-    None of any other, which may grow.
+    Within another session it is that one. Yields what there is to run on.
+
+    Raises:
+        UserError: no cluster answers there, or one of another version of Ray or Python does.
     """
     import ray
 
-    if ray.is_initialized():
-        yield None
-        return
-    address = settings.address or os.environ.get("RAY_ADDRESS")
-    if address:
-        ray.init(address=address)
-    else:
-        ray.init(num_cpus=settings.num_cpus, include_dashboard=False)
+    within = ray.is_initialized()
+    if not within:
+        _connect(settings)
     try:
-        yield None if address else [node["Resources"] for node in ray.nodes()]
+        yield None if settings.autoscales else _nodes()
     finally:
-        ray.shutdown()
+        if not within:
+            ray.shutdown()
 
 
 @contextmanager
-def running_cluster(settings: RaySettings) -> Iterator[None]:
-    """Connects to the cluster that serves: ``settings.address``, or the one on this machine.
+def running_cluster(settings: RaySettings) -> Iterator[Nodes]:
+    """As ``ray_session``, of the cluster that serves: one on this machine if none is named."""
+    address = settings.address or "auto"
+    with ray_session(settings.model_copy(update={"address": address})) as nodes:
+        yield nodes
 
-    Raises:
-        UserError: there is none.
-    """
-    with ExitStack() as stack:
-        address = settings.address or "auto"
-        try:
-            stack.enter_context(ray_session(settings.model_copy(update={"address": address})))
-        except ConnectionError as error:
-            raise UserError(f"key 'ray.address': no Ray cluster runs at '{address}'") from error
-        yield
+
+def _connect(settings: RaySettings) -> None:
+    import ray
+
+    address = settings.address or os.environ.get("RAY_ADDRESS")
+    try:
+        if address:
+            ray.init(address=address)
+        else:
+            ray.init(num_cpus=settings.num_cpus, include_dashboard=False)
+    except ConnectionError as error:
+        raise UserError(f"key 'ray.address': no Ray cluster runs at '{address}'") from error
+    except RuntimeError as error:  # Ray has no class of its own for this one
+        versions = _VERSIONS.findall(str(error))
+        if "Version mismatch" not in str(error) or len(versions) != 2:
+            raise
+        (ray_there, python_there), (ray_here, python_here) = versions
+        raise UserError(
+            f"key 'ray.address': the cluster at '{address}' runs Ray {ray_there} on Python "
+            f"{python_there}, and this job Ray {ray_here} on Python {python_here}; both must be "
+            "the same"
+        ) from error
+
+
+def _nodes() -> Nodes:
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

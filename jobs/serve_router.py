@@ -17,8 +17,8 @@ def run(settings: Settings) -> None:
 
     stopped = threading.Event()
     with ExitStack() as stack:
-        if nodes := stack.enter_context(ray_session(settings.ray)):
-            check_all_fit(load_zoo(settings.zoo).candidates, nodes)
+        nodes = stack.enter_context(ray_session(settings.ray))
+        check_all_fit(load_zoo(settings.zoo).candidates, nodes)
         url = stack.enter_context(serving(settings))
         for name in (signal.SIGINT, signal.SIGTERM):  # after Ray, which sets its own
             signal.signal(name, lambda *_: stopped.set())

@@ -19,25 +19,28 @@ _DUST = 1e-6  # of adding floats
 _TRIFLES = 0.05
 
 
-def check_each_fits(candidates: Sequence[Candidate], nodes: Sequence[Resources]) -> None:
+def check_each_fits(candidates: Sequence[Candidate], nodes: Sequence[Resources] | None) -> None:
     """For exams and batches: one replica of each candidate, one candidate after the other.
 
     Args:
         candidates: that will be asked.
-        nodes: what Ray counts in all on each living node.
+        nodes: what Ray counts in all on each living node; None: more come when they are asked for.
 
     Raises:
         SettingsError: saying which candidate lacks which resource.
     """
-    _refuse([line for one in candidates for line in _lacks_alone(one, nodes)])
+    if nodes is not None:
+        _refuse([line for one in candidates for line in _lacks_alone(one, nodes)])
 
 
-def check_all_fit(candidates: Sequence[Candidate], nodes: Sequence[Resources]) -> None:
+def check_all_fit(candidates: Sequence[Candidate], nodes: Sequence[Resources] | None) -> None:
     """For serving: the least number of replicas of all candidates at once.
 
     Raises:
         SettingsError: saying which candidate lacks which resource.
     """
+    if nodes is None:
+        return
     check_each_fits(candidates, nodes)
     there, taken, lines = _sum(nodes), Counter[str](), []
     for candidate in candidates:

@@ -1,11 +1,15 @@
 """The overlay cpu-demo on a local Ray cluster: entrypoints and serveConfigV2 as they stand in it.
 
+Jobs are submitted to the same cluster from elsewhere, as from a laptop.
+
 As in its pods, paths are relative to the folder that Ray was started in, the head has no CPUs, the
 worker has as many as its group's pods, and a token is asked for. Stand-ins take the place of the
 zoo's two models; the encoder of the selector is the real one.
 """
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +22,7 @@ from typing import Any
 
 import httpx
 import pytest
+import ray
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -143,3 +148,70 @@ def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, bu
     replies = {"smollm2-135m-instruct": "A", "gemma-3-270m": "B"}
     content = answer.json()["choices"][0]["message"]["content"]
     assert content == replies[answer.headers["x-model-sat-candidate"]]
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder that the cluster's nodes do not have: the code, a run and its zoo."""
+    place = tmp_path_factory.mktemp("laptop")
+    for package in ("cluster", "actors", "jobs"):
+        leave = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, place / package, ignore=leave)
+    engine = {"kind": "vllm", "source": "somebody/something"}
+    candidate = {"id": "large", "engine": engine, "resources": {"gpus": 2}}
+    (place / "zoo.yaml").write_text(yaml.safe_dump({"name": "ours", "candidates": [candidate]}))
+    run = {"store": "store", "zoo": "zoo.yaml", "selector": {"encoder": "e", "decoder": "d"}}
+    (place / "run.yaml").write_text(yaml.safe_dump(run))
+    return place
+
+
+def submit(
+    cluster: dict[str, str], laptop: Path, *entrypoint: str
+) -> subprocess.CompletedProcess[str]:
+    """``ray job submit`` as users call it; waits for the job's end, and prints its log."""
+    where = ["--address", ADDRESS, "--headers", json.dumps(AUTHORIZED), "--working-dir", "."]
+    command = ["ray", "job", "submit", *where, "--", *entrypoint]
+    return subprocess.run(
+        command, env=cluster, cwd=laptop, capture_output=True, text=True, timeout=60 * MINUTES
+    )
+
+
+WHERE_CODE_LIES = """
+import ray, jobs.cli
+ray.init()
+@ray.remote(num_cpus=0.1)
+def elsewhere():
+    import cluster.zoo
+    return cluster.zoo.__file__
+print(jobs.cli.__file__, ray.get(elsewhere.remote()))
+"""
+
+
+def test_a_job_brings_its_code_along(cluster: dict[str, str], laptop: Path) -> None:
+    (laptop / "where.py").write_text(WHERE_CODE_LIES)
+    done = submit(cluster, laptop, "python", "-m", "where")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if "jobs/cli.py" in line]
+    assert all("working_dir_files" in path for path in line.split()[-2:]), line
+
+
+def test_a_job_that_cannot_run_ends_with_its_reason(cluster: dict[str, str], laptop: Path) -> None:
+    done = submit(cluster, laptop, "python", "-m", "jobs.examine_candidates", "run.yaml")
+    assert done.returncode != 0
+    reason = "error: the zoo does not fit the cluster: candidate 'large' lacks GPU: it needs 2, the"
+    assert reason in done.stdout
+    assert not (laptop / "store").exists()
+
+
+OTHER_VERSION = "import ray; ray.__version__ = '1.13.0'; from jobs.cli import main; main()"
+
+
+def test_a_cluster_of_another_version_is_refused(cluster: dict[str, str], laptop: Path) -> None:
+    command = [sys.executable, "-c", OTHER_VERSION, "examine-candidates", "run.yaml"]
+    done = subprocess.run(
+        command, env=cluster, cwd=laptop, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    for part in (f"Ray {ray.__version__}", "Ray 1.13.0", "both must be the same"):
+        assert part in line

@@ -27,6 +27,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,14 @@ class Store:
             stream.write(data)
         if self.is_local:
             Path(aside).replace(place)
+
+    def written_at(self, path: str) -> datetime:
+        """When a file was written. Raises StoreError if it is not there."""
+        info = self.filesystem.get_file_info(self.path(path))
+        if info.type != pafs.FileType.File:
+            raise StoreError(f"{self.url_of(path)}: no such file")
+        written: datetime = info.mtime
+        return written
 
     def delete(self, path: str) -> None:
         """Deletes a file. Raises StoreError if it is not there."""

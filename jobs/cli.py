@@ -23,6 +23,7 @@ VERBS = {
     "examine-candidates": "Give the aptitude test to every candidate of the zoo.",
     "tune-selector": "Tune a selector on the outcomes of the exam.",
     "serve-router": "Serve all candidates behind one OpenAI-compatible address.",
+    "status": "Show what the serving router runs: which candidate where, and how it is.",
     "onboard": "Have one more candidate join the serving router (candidate=ID).",
     "remove-candidate": "Have a candidate leave the serving router (candidate=ID).",
     "roll-selector": "Have another selector choose in the serving router (selector_name=NAME).",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -12,6 +13,7 @@ from cluster.settings import RaySettings
 # What each node has, by Ray's names; None of a cluster that adds nodes for what is asked.
 Nodes: TypeAlias = Sequence[Mapping[str, float]] | None
 
+_KNOCK_SECONDS = 10.0
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
 
@@ -50,10 +52,11 @@ def _connect(settings: RaySettings) -> None:
     address = settings.address or os.environ.get("RAY_ADDRESS")
     try:
         if address:
+            _knock(address)
             ray.init(address=address)
         else:
             ray.init(num_cpus=settings.num_cpus, include_dashboard=False)
-    except ConnectionError as error:
+    except OSError as error:  # ConnectionError among them, which is Ray's
         raise UserError(f"key 'ray.address': no Ray cluster runs at '{address}'") from error
     except RuntimeError as error:  # Ray has no class of its own for this one
         versions = _VERSIONS.findall(str(error))
@@ -65,6 +68,13 @@ def _connect(settings: RaySettings) -> None:
             f"{python_there}, and this job Ray {ray_here} on Python {python_here}; both must be "
             "the same"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Raises OSError if nobody listens there, for which Ray would wait without end."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
 
 
 def _nodes() -> Nodes:

@@ -9,6 +9,7 @@ Nothing here runs a candidate or imports Ray.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,6 +49,11 @@ def write_card(store: Store, card: CapabilityCard) -> None:
 def has_card(store: Store, test_hash: str, model_id: str) -> bool:
     """Whether the candidate was examined in that test."""
     return store.exists(f"exams/{test_hash}/cards/{model_id}.json")
+
+
+def examined_at(store: Store, test_hash: str, model_id: str) -> datetime:
+    """When the candidate's card was written. Raises StoreError if it has none for that test."""
+    return store.written_at(f"exams/{test_hash}/cards/{model_id}.json")
 
 
 def load_cards(store: Store, test_hash: str, ids: Sequence[str]) -> list[CapabilityCard]:

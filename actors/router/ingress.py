@@ -147,11 +147,15 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         return self._observing.feedback(body, caller_of(request))
 
     async def told(self) -> dict[str, Any]:
-        """Who is in service, for jobs that change it; not served over HTTP."""
+        """Who is in service, for jobs that show or change it; not served over HTTP."""
         (scored,) = await self._scores(["Who is scored?"])
         return {
             "started_with": self._started_with,
             "in_service": self._service.zoo.ids(),
+            "deployments": {
+                id: (handle.app_name, handle.deployment_name)
+                for id, handle in self._service.handles.items()
+            },
             "scored": sorted(scored.scores) if scored.selector else [],
             "selector": scored.selector,
         }

@@ -149,6 +149,15 @@ def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, bu
     content = answer.json()["choices"][0]["message"]["content"]
     assert content == replies[answer.headers["x-model-sat-candidate"]]
 
+    command = [sys.executable, "-m", "jobs.status", "manifests/runs/fast.yaml"]
+    shown = subprocess.run(command, env=cluster, cwd=folder, capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    found = {line.split()[0]: " ".join(line.split()[1:]) for line in shown.stdout.splitlines()[1:]}
+    assert set(replies) < set(found)
+    for candidate in replies:
+        assert found[candidate].startswith("HEALTHY 1 RUNNING 1 on ")
+        assert found[candidate].endswith(" 0 days old")
+
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -215,3 +224,17 @@ def test_a_cluster_of_another_version_is_refused(cluster: dict[str, str], laptop
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     for part in (f"Ray {ray.__version__}", "Ray 1.13.0", "both must be the same"):
         assert part in line
+
+
+def test_a_cluster_that_is_not_there_is_said_soon(cluster: dict[str, str], laptop: Path) -> None:
+    command = [sys.executable, "-m", "jobs.examine_candidates", "run.yaml"]
+    done = subprocess.run(
+        [*command, "ray.address=127.0.0.1:9"],
+        env=cluster,
+        cwd=laptop,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "no Ray cluster runs at '127.0.0.1:9'" in done.stderr

@@ -38,6 +38,7 @@ from actors.tuner.calibration import fit_calibration
 from actors.tuner.course import Course, Step, Worker
 from actors.tuner.groups import groups_of
 from actors.tuner.item_response import ItemResponseLearner
+from actors.tuner.refinement import refined
 from actors.tuner.samples import Record, Samples, read_samples
 from actors.tuner.sharding import copy_weights, shard
 from actors.tuner.steps import Prediction, figures, log_odds_and_marks, predict
@@ -121,8 +122,9 @@ def _item_response(config: dict[str, Any]) -> dict[str, Any]:
     assert isinstance(settings.selector, ItemResponseSettings), settings.selector
     torch.set_num_threads(settings.tuning.cpus_per_worker)
     data = f"tuning/{config['run']}/data"
+    raw = conform(store.read_table(f"{data}/outcomes.parquet"), OUTCOMES, "outcomes")
     outcomes = outcome_matrix(
-        store.read_table(f"{data}/questions.parquet"), store.read_table(f"{data}/outcomes.parquet")
+        store.read_table(f"{data}/questions.parquet"), refined(raw, settings.tuning.refinement)
     )
     positions_N = np.array([split_position(prompt) for prompt in outcomes.prompts])
     samples = _read_data(store, config["run"], settings)

@@ -2,16 +2,21 @@
 
 from cluster.settings import CandidateSettings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: CandidateSettings) -> None:
-    """Prints what the candidate showed in the test."""
+def run(settings: CandidateSettings) -> Result:
+    """Tells what the candidate showed in the test."""
     from actors.router.onboarding import onboard
     from jobs.ray_session import running_cluster
 
     with running_cluster(settings.ray):
         card = onboard(settings, settings.candidate)
-    print(f"{card.model_id}: joined, with {card.mean_accuracy():.1%} in the aptitude test")
+    accuracy = card.mean_accuracy()
+    return Result(
+        {"joined": card.model_id, "accuracy": accuracy},
+        [f"{card.model_id}: joined, with {accuracy:.1%} in the aptitude test"],
+    )
 
 
 if __name__ == "__main__":

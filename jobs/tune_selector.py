@@ -6,10 +6,11 @@ With ``tuning.feedback`` also on what users said of the served router's answers,
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: Settings) -> None:
-    """Puts ``selectors/NAME`` into the store; prints the figures of held-out questions."""
+def run(settings: Settings) -> Result:
+    """Puts ``selectors/NAME`` into the store; tells the figures of held-out questions."""
     import pyarrow.compute as pc
 
     from actors.examiner.aptitude import planned_test
@@ -42,11 +43,13 @@ def run(settings: Settings) -> None:
 
     with ray_session(settings.ray):
         tuned_on = tune(settings, zoo.name, cards, questions, outcomes, store)
+    lines = []
     for name in ("untuned", "tuned"):
         if name not in tuned_on:  # the fast selector is nothing before it is tuned
             continue
         figures = ", ".join(f"{key} {value:.3g}" for key, value in tuned_on[name].items())
-        print(f"held-out questions, {name}: {figures}")
+        lines.append(f"held-out questions, {name}: {figures}")
+    return Result({"selector": settings.selector_name, **tuned_on}, lines)
 
 
 if __name__ == "__main__":

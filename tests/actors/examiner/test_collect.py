@@ -325,7 +325,7 @@ def test_a_candidate_that_cannot_start_stops_no_other(
         {"id": "broken", "engine": {**engine, "key_variable": "ONLY_HERE"}}
     )
     with pytest.raises(
-        EngineError, match="candidate 'broken': .*'ONLY_HERE' must hold the API key"
+        EngineError, match=r"candidate 'broken': .*'ONLY_HERE' must hold the API key"
     ):
         collect(zoo(broken, stand_in("a", "A")), settings(store, asked), store)
     assert set(outcomes(store)) == {("a", "q0")}

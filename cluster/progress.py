@@ -7,9 +7,10 @@ it is; it neither knows nor asks who is told.
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +25,8 @@ from rich.progress import (
 from rich.text import Text
 
 log = logging.getLogger(__name__)
+
+Each = TypeVar("Each")
 
 _lock = Lock()
 _shared: Progress | None = None  # a terminal has room for one: all lines are drawn by it
@@ -41,6 +44,12 @@ class Line:
         """``by`` more are done."""
         if self._progress and self._task is not None:
             self._progress.advance(self._task, by)
+
+    def counted(self, things: Iterable[Each]) -> Iterator[Each]:
+        """``things`` as they come, each of which is one done."""
+        for each in things:
+            yield each
+            self.advance()
 
     def at(self, done: float, total: float) -> None:
         """``done`` of ``total`` are done."""

@@ -45,6 +45,10 @@ COMMANDS = {
         "check_outcomes",
         "Gaps, duplicates and leaks in outcomes, and what is to be gained.",
     ),
+    "export-scores": (
+        "export_scores",
+        "Write a selector's scores of instructions as a table, for other routers.",
+    ),
     "make-key": ("make_key", "Make an API key, and its line for the file router.guard.keys."),
 }
 

@@ -23,6 +23,7 @@ from cluster.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
 Precision = Literal["float32", "int8"]
+Marking = Literal["auto", "exact", "numeric", "judge"]
 
 
 class Section(BaseModel):
@@ -52,6 +53,67 @@ class ExamSettings(Section):
     seed: int = 0
     max_tokens: int = Field(16, ge=1, description="tokens an answer may take")
     batch_size: int = Field(64, ge=1, description="questions sent to an engine at a time")
+
+
+class CollectSource(Section):
+    """A data set whose questions all candidates are asked."""
+
+    questions: str = Field(
+        min_length=1, description="'bank', a preset, a Parquet or JSONL file, a hub id"
+    )
+    marking: Marking = Field(
+        "auto",
+        description="of free answers; options are marked by their letter. exact: the same words; "
+        "numeric: the last number; auto: numeric where the right answer is a number, else exact",
+    )
+    per_category: int | None = Field(
+        None, ge=1, description="ask the first N questions of each category; null: all"
+    )
+
+
+class JudgeSettings(Section):
+    """A model that says whether an answer is right, behind an OpenAI-compatible endpoint."""
+
+    url: str = Field(pattern=r"^https?://", description="base URL, such as https://host/v1")
+    model: str = Field(min_length=1, description="the model's name over there")
+    key_variable: str | None = Field(
+        None, description="environment variable that holds the API key; null: no key"
+    )
+    concurrency: int = Field(4, ge=1, description="batches under way at once")
+    max_tokens: int = Field(512, ge=1, description="tokens a verdict and its reasons may take")
+
+
+class CollectSettings(Section):
+    """New outcomes of all candidates over data sets."""
+
+    name: str = Field(
+        "collected",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="folder under the store's collected/",
+    )
+    sources: tuple[CollectSource, ...] = Field(
+        (CollectSource(questions="bank"),), min_length=1, description="data sets to ask"
+    )
+    judge: JudgeSettings | None = Field(None, description="who marks sources with marking 'judge'")
+    circle_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="questions that fewer candidates than this got right are asked those again "
+        "with their options rotated (circle test); 0: none",
+    )
+    max_tokens: int = Field(128, ge=1, description="tokens an answer may take")
+    batch_size: int = Field(64, ge=1, description="questions sent to an engine at a time")
+    part_size: int = Field(
+        512, ge=1, description="answers written at a time; about what a killed job loses"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_judge(self) -> "CollectSettings":
+        asking = [each.questions for each in self.sources if each.marking == "judge"]
+        if asking and self.judge is None:
+            raise ValueError(f"source '{asking[0]}' is marked by a judge; key 'judge' names none")
+        return self
 
 
 class SelectorSettings(Section):
@@ -167,6 +229,11 @@ class TuningSettings(Section):
 
     feedback: bool = Field(
         False, description="tune on what collect-feedback wrote as well, beside the exam"
+    )
+    outcomes: tuple[str, ...] = Field(
+        (),
+        description="folders of further outcomes to tune on beside the exam's, such as "
+        "store://collected/NAME",
     )
     loss: Literal["paper", "ranking", "both", "likelihood", "anchored"] = Field(
         "paper",
@@ -410,6 +477,7 @@ class Settings(Section):
     zoo: str = Field(description="path of a zoo file")
     selector_name: str = Field("selector", min_length=1, description="folder under selectors/")
     exam: ExamSettings = ExamSettings()
+    collect: CollectSettings = CollectSettings()
     selector: AnySelectorSettings
     tuning: TuningSettings = TuningSettings()
     router: RouterSettings = RouterSettings()

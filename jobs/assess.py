@@ -2,12 +2,11 @@
 
 from actors.assessor.plan import Plan
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: Plan) -> None:
-    """Puts the report into the plan's output folder; prints accuracies and gains."""
-    import logging
-
+def run(settings: Plan) -> Result:
+    """Puts the report into the plan's output folder; tells accuracies and gains."""
     from actors.assessor.assessment import assess
     from actors.assessor.coverage import coverage
     from actors.assessor.figures import MEAN, setting_figures
@@ -17,7 +16,6 @@ def run(settings: Plan) -> None:
     from actors.assessor.replay import replay_releases
     from actors.assessor.report import check_output, write_report
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_output(settings)
     sources = {name: read_source(source) for name, source in settings.sources.items()}
     make = methods(settings)
@@ -37,11 +35,22 @@ def run(settings: Plan) -> None:
         },
     )
     place = write_report(settings, measured)
-    for name, (_, figures) in measured.settings.items():
-        for found in figures:
-            accuracy = found.figures[MEAN]["accuracy"].value
-            print(f"{name}, {found.method}: accuracy {accuracy:.1%}, {100 * found.gain.value:+.1f}")
-    print(f"report: {place}")
+    settled = {
+        name: {
+            each.method: {
+                "accuracy": each.figures[MEAN]["accuracy"].value,
+                "gain": each.gain.value,
+            }
+            for each in figures
+        }
+        for name, (_, figures) in measured.settings.items()
+    }
+    lines = [
+        f"{name}, {method}: accuracy {each['accuracy']:.1%}, {100 * each['gain']:+.1f}"
+        for name, found in settled.items()
+        for method, each in found.items()
+    ]
+    return Result({"settings": settled, "report": str(place)}, [*lines, f"report: {place}"])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from jobs.console import Result
+
 
 def run(
     folders: Annotated[
@@ -19,9 +21,9 @@ def run(
     to: Annotated[
         str | None, typer.Option(metavar="FILE", help="write all findings there, as JSON")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print all findings as JSON")] = False,
-) -> None:
-    """Prints gaps, models and questions that stand there twice, and what could be gained."""
+) -> Result:
+    """Tells gaps, models and questions that stand there twice, and what could be gained."""
+    import json
     from pathlib import Path
 
     from rich.console import Console
@@ -35,10 +37,10 @@ def run(
     if to is not None:
         place = Path(to).absolute()
         Store(str(place.parent)).write_bytes(place.name, found.encode())
-    if as_json:
-        print(found)
-    else:
-        check_text.show(checked, Console(soft_wrap=True))
+    console = Console(soft_wrap=True)
+    with console.capture() as shown:
+        check_text.show(checked, console)
+    return Result(json.loads(found), [shown.get().rstrip("\n")])
 
 
 if __name__ == "__main__":

@@ -4,23 +4,27 @@ A job is a module of this package with a function ``run``. Those of ``VERBS`` wo
 ``run(settings)``, whose annotation says as what the settings file is read; after the file come
 ``key=value`` overrides. Those of ``COMMANDS`` have the arguments of their ``run``.
 ``python -m jobs.NAME`` and ``model-sat VERB`` are the same. Roles are imported inside ``run``, so
-that ``--help`` answers at once.
+that ``--help`` answers at once. What a job returns is told, and how is said in ``jobs.console``:
+every verb has ``--quiet`` and ``--json``.
 """
 
 import functools
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from cluster.errors import UserError
+from cluster.errors import ModelSatError, UserError
 from cluster.settings import load
+from jobs.console import Result, listen, tell
 
 VERBS = {
     "prepare-models": "Put the models that come as Python packages into the store.",
     "examine-candidates": "Give the aptitude test to every candidate of the zoo.",
+    "collect": "Have every candidate answer data sets, mark the answers, and keep the outcomes.",
     "tune-selector": "Tune a selector on the outcomes of the exam.",
     "serve-router": "Serve all candidates behind one OpenAI-compatible address.",
     "status": "Show what the serving router runs: which candidate where, and how it is.",
@@ -42,6 +46,10 @@ COMMANDS = {
         "check_outcomes",
         "Gaps, duplicates and leaks in outcomes, and what is to be gained.",
     ),
+    "export-scores": (
+        "export_scores",
+        "Write a selector's scores of instructions as a table, for other routers.",
+    ),
     "make-key": ("make_key", "Make an API key, and its line for the file router.guard.keys."),
 }
 
@@ -51,6 +59,14 @@ RunFile = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="settings to override")
 ]
+
+Job = Callable[..., Result | None]
+
+# What every verb takes besides its own arguments.
+_OPTIONS = {
+    "quiet": Annotated[bool, typer.Option("--quiet", help="say nothing but errors")],
+    "as_json": Annotated[bool, typer.Option("--json", help="print the result as JSON")],
+}
 
 
 def main() -> None:
@@ -79,24 +95,40 @@ def _summary(verb: str) -> str:
 
 def _command(verb: str) -> Callable[..., None]:
     if verb in COMMANDS:
-        command: Callable[..., None] = importlib.import_module(f"jobs.{COMMANDS[verb][0]}").run
+        command: Job = importlib.import_module(f"jobs.{COMMANDS[verb][0]}").run
     else:
         command = _run_of(f"jobs.{verb.replace('-', '_')}")
 
-    @functools.wraps(command)
-    def told(*arguments: Any, **options: Any) -> None:
+    def told(*arguments: Any, quiet: bool, as_json: bool, **options: Any) -> None:
+        listen(quiet)
         try:
-            command(*arguments, **options)
-        except UserError as error:
+            result = command(*arguments, **options)
+        except ModelSatError as error:
             print(f"error: {error}", file=sys.stderr)
-            raise typer.Exit(2) from error
+            raise typer.Exit(2 if isinstance(error, UserError) else 1) from error
+        if result is not None:
+            tell(result, quiet, as_json)
 
+    return _with_options(command, told)
+
+
+def _with_options(command: Job, told: Callable[..., None]) -> Callable[..., None]:
+    """``told`` with the arguments of ``command`` and those of every verb, as typer reads them."""
+    functools.update_wrapper(told, command)
+    signature = inspect.signature(command)
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in _OPTIONS.items()
+    ]
+    parameters = [*signature.parameters.values(), *options]
+    told.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    told.__annotations__ = {**command.__annotations__, **_OPTIONS}
     return told
 
 
-def _run_of(module: str) -> Callable[..., None]:
-    def command(run: RunFile, overrides: Overrides = None) -> None:
-        job: Callable[[Any], None] = importlib.import_module(module).run
-        job(load(get_type_hints(job)["settings"], run, overrides or ()))
+def _run_of(module: str) -> Job:
+    def command(run: RunFile, overrides: Overrides = None) -> Result | None:
+        job: Job = importlib.import_module(module).run
+        return job(load(get_type_hints(job)["settings"], run, overrides or ()))
 
     return command

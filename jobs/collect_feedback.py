@@ -2,22 +2,33 @@
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: Settings) -> None:
-    """Puts ``feedback/`` into the store; prints what of the feedback is in there and what not."""
+def run(settings: Settings) -> Result:
+    """Puts ``feedback/`` into the store; tells what of the feedback is in there and what not."""
     from actors.router.records import outcomes_of_feedback, write_collected
     from cluster.store import Store
 
     store = Store(settings.store)
     collected = outcomes_of_feedback(store)
     place = write_collected(store, collected)
-    print(
-        f"{collected.joined} rows of feedback became {collected.outcomes.num_rows} outcomes of "
-        f"{collected.questions.num_rows} instructions: {place}"
+    outcomes, questions = collected.outcomes.num_rows, collected.questions.num_rows
+    left_out = collected.left_out.most_common()
+    return Result(
+        {
+            "folder": place,
+            "feedback": collected.joined,
+            "outcomes": outcomes,
+            "questions": questions,
+            "left_out": dict(left_out),
+        },
+        [
+            f"{collected.joined} rows of feedback became {outcomes} outcomes of "
+            f"{questions} instructions: {place}",
+            *(f"{rows} left out: {why}" for why, rows in left_out),
+        ],
     )
-    for why, rows in collected.left_out.most_common():
-        print(f"{rows} left out: {why}")
 
 
 if __name__ == "__main__":

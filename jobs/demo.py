@@ -1,10 +1,12 @@
-"""The whole way in small: prepare, examine, tune, serve, ask ten instructions, print a table."""
+"""The whole way in small: prepare, examine, tune, serve, ask ten instructions."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 INSTRUCTIONS = (
     "What is 17 + 26?",
@@ -19,28 +21,32 @@ INSTRUCTIONS = (
     "Spell the word 'rhythm' backwards.",
 )
 
+log = logging.getLogger(__name__)
 
-def run(settings: Settings) -> None:
+
+def run(settings: Settings) -> Result:
     """Ends with the table of instruction, scores, chosen candidate and answer."""
     from rich.console import Console
 
     from jobs import examine_candidates, prepare_models, tune_selector
     from jobs.ray_session import ray_session
 
+    _step("1/4 models", prepare_models.run(settings))
+    with ray_session(settings.ray):
+        _step("2/4 aptitude test", examine_candidates.run(settings))
+        _step("3/4 tuning", tune_selector.run(settings))
+        log.info("4/4 serving, and ten instructions for model '%s'", settings.router.auto_name)
+        answers = list(ask(settings))
     console = Console()
     if not console.is_terminal:
         console.width = 160  # a log has no width of its own
-    console.rule("1/5 models")
-    prepare_models.run(settings)
-    with ray_session(settings.ray):
-        console.rule("2/5 aptitude test")
-        examine_candidates.run(settings)
-        console.rule("3/5 tuning")
-        tune_selector.run(settings)
-        console.rule("4/5 serving")
-        answers = list(ask(settings))
-    console.rule("5/5 ten instructions for model 'auto'")
-    console.print(answers_table(answers))
+    with console.capture() as shown:
+        console.print(answers_table(answers))
+    return Result({"answers": answers}, [shown.get().rstrip("\n")])
+
+
+def _step(name: str, result: Result) -> None:
+    log.info("%s", "\n  ".join([name, *result.lines]))
 
 
 def ask(settings: Settings) -> Iterator[dict[str, Any]]:

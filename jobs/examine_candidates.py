@@ -2,10 +2,11 @@
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: Settings) -> None:
-    """Writes cards and outcomes into the store, and prints a line for each candidate."""
+def run(settings: Settings) -> Result:
+    """Writes cards and outcomes into the store; tells each candidate's accuracy."""
     from actors.candidate.fitting import check_each_fits
     from actors.examiner.exam import examine
     from cluster.store import Store
@@ -17,9 +18,18 @@ def run(settings: Settings) -> None:
     with ray_session(settings.ray) as nodes:
         check_each_fits(zoo.candidates, nodes)
         cards = examine(zoo, settings, store)
-    for card in cards:
-        questions = sum(result.count for result in card.tasks)
-        print(f"{card.model_id}: {card.mean_accuracy():.1%} of {questions} questions")
+    found = {
+        card.model_id: {
+            "accuracy": card.mean_accuracy(),
+            "questions": sum(result.count for result in card.tasks),
+        }
+        for card in cards
+    }
+    lines = [
+        f"{id}: {each['accuracy']:.1%} of {each['questions']} questions"
+        for id, each in found.items()
+    ]
+    return Result(found, lines)
 
 
 if __name__ == "__main__":

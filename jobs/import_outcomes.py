@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cluster.errors import SettingsError
+from jobs.console import Result
 
 
 def run(
@@ -18,22 +19,23 @@ def run(
     ] = None,
     to: Annotated[str | None, typer.Option(metavar="FOLDER", help="where outcomes go")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="replace an older import")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print counts as JSON")] = False,
     list_: Annotated[bool, typer.Option("--list", help="list formats and their keys")] = False,
-) -> None:
-    """Puts questions.parquet and outcomes.parquet into a folder; prints what was left out."""
-    import json
+) -> Result:
+    """Puts questions.parquet and outcomes.parquet into a folder; tells what was left out."""
     from dataclasses import asdict
 
     from actors.examiner.importers.destination import import_outcomes
     from actors.examiner.importers.registry import all_importers, find_importer
 
     if list_:
-        for importer in all_importers().values():
-            print(
-                f"{importer.name:<16}{importer.summary}\n{'':<16}keys: {', '.join(importer.uses)}"
-            )
-        return
+        known = all_importers().values()
+        return Result(
+            {each.name: {"summary": each.summary, "keys": each.uses} for each in known},
+            [
+                f"{each.name:<16}{each.summary}\n{'':<16}keys: {', '.join(each.uses)}"
+                for each in known
+            ],
+        )
     sources = [each for each in arguments or [] if not _is_setting(each)]
     if format is None or not sources or to is None:
         raise SettingsError(
@@ -43,16 +45,18 @@ def run(
     importer = find_importer(format)
     settings = importer.settings([each for each in arguments or [] if _is_setting(each)])
     tally = import_outcomes(importer, sources, to, settings, replace)
-    if as_json:
-        print(json.dumps(asdict(tally)))
-        return
-    print(
-        f"{tally.outcomes} outcomes of {tally.models} models in {tally.questions} questions, "
-        f"from {tally.documents} files"
+    return Result(
+        asdict(tally),
+        [
+            f"{tally.outcomes} outcomes of {tally.models} models in {tally.questions} questions, "
+            f"from {tally.documents} files",
+            *(
+                f"left out {left.rows}: {reason} (first: {left.first})"
+                for reason, left in tally.left_out.items()
+            ),
+            f"outcomes: {to}",
+        ],
     )
-    for reason, left in tally.left_out.items():
-        print(f"left out {left.rows}: {reason} (first: {left.first})")
-    print(f"outcomes: {to}")
 
 
 def _is_setting(argument: str) -> bool:

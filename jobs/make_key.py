@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli import run_job
+from jobs.console import Result
 
 
 def run(
@@ -12,13 +13,15 @@ def run(
     requests_per_minute: Annotated[
         int | None, typer.Option(help="his own limit, instead of router.guard.requests_per_minute")
     ] = None,
-) -> None:
-    """Prints the key, and the line that lets it in."""
+) -> Result:
+    """Tells the key, and the line that lets it in."""
     from actors.router.keys import new_key
 
     key, line = new_key(name, requests_per_minute)
-    print(f"key, shown only here: {key}")
-    print(f"line for the file of keys: {line}")
+    return Result(
+        {"key": key, "line": line},
+        [f"key, shown only here: {key}", f"line for the file of keys: {line}"],
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import yaml
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 BASE = Path("manifests/kuberay/base")  # pods are described there
 
@@ -26,8 +27,8 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def run(settings: Settings) -> None:
-    """Prints it as YAML; what it mounts and asks is set up by an overlay of manifests/kuberay."""
+def run(settings: Settings) -> Result:
+    """Tells it as YAML; what it mounts and asks is set up by an overlay of manifests/kuberay."""
     from actors.router.manifest import deployments, ray_service, worker_groups
     from actors.router.rules import operator_rules
     from cluster.settings import read_yaml
@@ -38,7 +39,7 @@ def run(settings: Settings) -> None:
     service, cluster = read_yaml(BASE / "router.yaml"), read_yaml(BASE / "cluster.yaml")
     groups = worker_groups(deployments(zoo, settings.router))
     written = ray_service(settings, groups, service, cluster)
-    print(yaml.dump(written, Dumper=_Dumper, sort_keys=False), end="")
+    return Result(written, [yaml.dump(written, Dumper=_Dumper, sort_keys=False).rstrip()])
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from cluster.settings import CandidateSettings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: CandidateSettings) -> None:
-    """Prints what the candidate showed in the test."""
+def run(settings: CandidateSettings) -> Result:
+    """Tells what the candidate showed in the test."""
     from actors.candidate.fitting import check_each_fits
     from actors.router.onboarding import onboard
     from cluster.zoo import load_zoo
@@ -14,7 +15,11 @@ def run(settings: CandidateSettings) -> None:
     with running_cluster(settings.ray) as nodes:
         check_each_fits([load_zoo(settings.zoo).candidate(settings.candidate)], nodes)
         card = onboard(settings, settings.candidate)
-    print(f"{card.model_id}: joined, with {card.mean_accuracy():.1%} in the aptitude test")
+    accuracy = card.mean_accuracy()
+    return Result(
+        {"joined": card.model_id, "accuracy": accuracy},
+        [f"{card.model_id}: joined, with {accuracy:.1%} in the aptitude test"],
+    )
 
 
 if __name__ == "__main__":

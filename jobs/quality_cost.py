@@ -1,13 +1,16 @@
-"""Prints what a threshold of policy ``cheapest-above`` buys, on outcomes held out from tuning."""
+"""What a threshold of policy ``cheapest-above`` buys, on outcomes held out from tuning."""
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 THRESHOLDS = [step / 20 for step in range(21)]
 
 
-def run(settings: Settings) -> None:
-    """A line a threshold: mean outcome and mean price of the candidates it would choose."""
+def run(settings: Settings) -> Result:
+    """For each threshold: mean outcome and mean price of the candidates it would choose."""
+    from dataclasses import asdict
+
     import numpy as np
 
     from actors.examiner.outcomes import outcome_matrix, split_position
@@ -42,10 +45,18 @@ def run(settings: Settings) -> None:
     scorer, cards = load_stored(store, settings.selector_name, ids, before=settings.router.filter)
     scores_NM = scorer.scores(held_out.texts, cards)
     prices_M = np.array([rules.prices[id] for id in ids])
-    print(f"{len(held_out)} held-out questions; price in US dollars per million tokens")
-    print("threshold  quality    price")
-    for point in quality_cost_curve(scores_NM, held_out.scores_NM, prices_M, THRESHOLDS):
-        print(f"{point.threshold:9.2f}  {point.quality:7.1%}  {point.price:7.3f}")
+    curve = list(quality_cost_curve(scores_NM, held_out.scores_NM, prices_M, THRESHOLDS))
+    return Result(
+        {"held_out": len(held_out), "curve": [asdict(point) for point in curve]},
+        [
+            f"{len(held_out)} held-out questions; price in US dollars per million tokens",
+            "threshold  quality    price",
+            *(
+                f"{point.threshold:9.2f}  {point.quality:7.1%}  {point.price:7.3f}"
+                for point in curve
+            ),
+        ],
+    )
 
 
 if __name__ == "__main__":

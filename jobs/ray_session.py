@@ -1,11 +1,17 @@
-"""A job's connection to Ray: the cluster it was submitted to, or a local one that ends with it."""
+"""A job's connection to Ray: the cluster it was submitted to, or a local one that ends with it.
 
+What Ray, its workers and the engines in them log stays in Ray's files; progress is shown by
+``cluster.progress``.
+"""
+
+import logging
 import os
 import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from cluster.errors import UserError
 from cluster.settings import RaySettings
@@ -15,6 +21,8 @@ Nodes: TypeAlias = Sequence[Mapping[str, float]] | None
 
 _KNOCK_SECONDS = 10.0
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -38,6 +46,16 @@ def ray_session(settings: RaySettings) -> Iterator[Nodes]:
             ray.shutdown()
 
 
+def _silence_ray_data() -> None:
+    """Ray Data has a handler and progress bars of its own, besides its file."""
+    import ray.data
+
+    for handler in logging.getLogger("ray.data").handlers:
+        if type(handler).__module__ == "ray._private.log":
+            handler.setLevel(logging.CRITICAL)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+
+
 @contextmanager
 def running_cluster(settings: RaySettings) -> Iterator[Nodes]:
     """As ``ray_session``, of the cluster that serves: one on this machine if none is named."""
@@ -50,12 +68,16 @@ def _connect(settings: RaySettings) -> None:
     import ray
 
     address = settings.address or os.environ.get("RAY_ADDRESS")
+    silent: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address:
             _knock(address)
-            ray.init(address=address)
+            ray.init(address=address, **silent)
         else:
-            ray.init(num_cpus=settings.num_cpus, include_dashboard=False)
+            ray.init(num_cpus=settings.num_cpus, include_dashboard=False, **silent)
+            context = ray.get_runtime_context()
+            place = Path(context.get_temp_dir()) / context.get_session_name() / "logs"
+            log.info("Ray and the engines log to %s", place)
     except OSError as error:  # ConnectionError among them, which is Ray's
         raise UserError(f"key 'ray.address': no Ray cluster runs at '{address}'") from error
     except RuntimeError as error:  # Ray has no class of its own for this one
@@ -68,6 +90,7 @@ def _connect(settings: RaySettings) -> None:
             f"{python_there}, and this job Ray {ray_here} on Python {python_here}; both must be "
             "the same"
         ) from error
+    _silence_ray_data()
 
 
 def _knock(address: str) -> None:

@@ -2,16 +2,17 @@
 
 from cluster.settings import CandidateSettings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: CandidateSettings) -> None:
-    """Prints that it left."""
+def run(settings: CandidateSettings) -> Result:
+    """Tells that it left."""
     from actors.router.onboarding import remove
     from jobs.ray_session import running_cluster
 
     with running_cluster(settings.ray):
         remove(settings, settings.candidate)
-    print(f"{settings.candidate}: left")
+    return Result({"left": settings.candidate}, [f"{settings.candidate}: left"])
 
 
 if __name__ == "__main__":

@@ -2,16 +2,18 @@
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: Settings) -> None:
-    """Prints the selector's name."""
+def run(settings: Settings) -> Result:
+    """Tells the selector's name."""
     from actors.router.onboarding import roll_selector
     from jobs.ray_session import running_cluster
 
     with running_cluster(settings.ray):
         roll_selector(settings)
-    print(f"selector '{settings.selector_name}' chooses from now on")
+    name = settings.selector_name
+    return Result({"selector": name}, [f"selector '{name}' chooses from now on"])
 
 
 if __name__ == "__main__":

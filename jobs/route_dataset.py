@@ -2,10 +2,11 @@
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: Settings) -> None:
-    """Writes answers, choices and scores into the store; prints a line for each candidate."""
+def run(settings: Settings) -> Result:
+    """Writes answers, choices and scores into the store; tells how many each candidate answered."""
     from actors.candidate.fitting import check_each_fits
     from actors.router.batch import route
     from cluster.store import Store
@@ -17,8 +18,8 @@ def run(settings: Settings) -> None:
     with ray_session(settings.ray) as nodes:
         check_each_fits(zoo.candidates, nodes)
         counts = route(zoo, settings, store)
-    for model_id, rows in counts.items():
-        print(f"{model_id}: {rows} instructions")
+    lines = [f"{model_id}: {rows} instructions" for model_id, rows in counts.items()]
+    return Result({"answered": counts}, lines)
 
 
 if __name__ == "__main__":

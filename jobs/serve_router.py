@@ -6,6 +6,7 @@ from jobs.cli import run_job
 
 def run(settings: Settings) -> None:
     """Blocks until SIGINT or SIGTERM, then stops the application."""
+    import logging
     import signal
     import threading
     from contextlib import ExitStack
@@ -22,7 +23,9 @@ def run(settings: Settings) -> None:
         url = stack.enter_context(serving(settings))
         for name in (signal.SIGINT, signal.SIGTERM):  # after Ray, which sets its own
             signal.signal(name, lambda *_: stopped.set())
-        print(f"serving {url} (model '{settings.router.auto_name}'); Ctrl-C stops it", flush=True)
+        logging.getLogger(__name__).info(
+            "serving %s (model '%s'); Ctrl-C stops it", url, settings.router.auto_name
+        )
         stopped.wait()
 
 

@@ -2,10 +2,12 @@
 
 from cluster.settings import Settings
 from jobs.cli import run_job
+from jobs.console import Result
 
 
-def run(settings: Settings) -> None:
-    """Prints a line for every deployment."""
+def run(settings: Settings) -> Result:
+    """Tells it of every deployment."""
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from actors.router.status import status
@@ -26,9 +28,11 @@ def run(settings: Settings) -> None:
             )
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = zip(line, widths, strict=True)
-        print("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    told = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return Result({"deployments": [asdict(one) for one in found]}, told)
 
 
 if __name__ == "__main__":

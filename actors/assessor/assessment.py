@@ -21,6 +21,7 @@ from actors.assessor.parts import aptitude_test, parts
 from actors.assessor.plan import TRAIN, Plan
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes, normal_words
+from cluster import progress
 from cluster.errors import TableError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Assessment:
             able = case.seen if method.seen_only else case.zoo
             if len(able) < 2:
                 continue
-            logger.info("seed %d, %s: %s", self._seed, case.name, name)
+            logger.debug("seed %d, %s: %s", self._seed, case.name, name)
             scorer = self._scorer(name, method, case, tuning, tune_exam)
             found = scorer.scores(measured.texts, zoo_exam.of(able))
             assert found.shape == (len(measured), len(able)), (name, found.shape)
@@ -167,12 +168,14 @@ def assess(
         make(name, next(iter(sources.values())), plan.seeds[0])
     runs: dict[str, list[Run]] = {setting.name: [] for setting in plan.settings}
     wanted: dict[str, list[Case]] = {}
-    for seed in plan.seeds:
-        assessment = Assessment(plan, sources, make, seed)
-        if not wanted:  # random zoos are the same for all seeds
-            wanted = {each.name: cases(plan, each, assessment.train) for each in plan.settings}
-        for name, found in wanted.items():
-            runs[name] += [assessment.run(case) for case in found]
+    with progress.line(f"assess {plan.name}") as line:
+        for seed in plan.seeds:
+            assessment = Assessment(plan, sources, make, seed)
+            if not wanted:  # random zoos are the same for all seeds
+                wanted = {each.name: cases(plan, each, assessment.train) for each in plan.settings}
+                line.at(0, len(plan.seeds) * sum(map(len, wanted.values())))
+            for name, found in wanted.items():
+                runs[name] += [assessment.run(case) for case in line.counted(found)]
     return runs
 
 

@@ -4,7 +4,7 @@ Owns how a dataset passes an engine and which resources that takes. Rows on the 
 
     caller's         messages, and columns that identify the row
     vLLM: Tokenize   caller (struct: the caller's columns), tokenized_prompt, __inference_error__
-    vLLM: answered   ... generated_text, num_input_tokens, num_generated_tokens
+    vLLM: answered   ... generated_text, num_input_tokens, num_generated_tokens, time_taken_llm
     given back       the caller's columns without messages, and those of engine.COMPLETION
 
 vLLM's chats are tokenized here rather than by Ray's chat template stage, which renders text and
@@ -149,6 +149,7 @@ def _answered(table: pa.Table) -> pa.Table:
         ("output", "generated_text"),
         ("prompt_tokens", "num_input_tokens"),
         ("completion_tokens", "num_generated_tokens"),
+        ("seconds", "time_taken_llm"),
     ):
         kind = COMPLETION.field(name).type
         null = pa.scalar(None, kind)
@@ -205,6 +206,7 @@ class _Ask:
     async def _answer(self, messages: Any) -> dict[str, Any]:
         from openai import OpenAIError
 
+        began = time.monotonic()
         try:
             reply = await self.client.chat.completions.create(
                 model=self.model, messages=messages, **self.parameters
@@ -218,6 +220,7 @@ class _Ask:
             "output": reply.choices[0].message.content or "",
             "prompt_tokens": usage.prompt_tokens if usage else None,
             "completion_tokens": usage.completion_tokens if usage else None,
+            "seconds": time.monotonic() - began,
         }
 
 
@@ -242,7 +245,11 @@ def _stand_in(table: pa.Table, engine: StandInEngine) -> pa.Table:
         sum(len(message["content"].split()) for message in messages)
         for messages in table["messages"].to_pylist()
     ]
-    said = {"output": engine.reply, "completion_tokens": len(engine.reply.split())}
+    said = {
+        "output": engine.reply,
+        "completion_tokens": len(engine.reply.split()),
+        "seconds": engine.seconds,
+    }
     return _with(table, [{**said, "prompt_tokens": words} for words in asked])
 
 

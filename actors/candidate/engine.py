@@ -12,12 +12,14 @@ import pyarrow as pa
 Dataset: TypeAlias = Any  # ray.data.Dataset, which carries no types; not imported, see above
 
 # The columns an engine adds to each row. ``error`` says why there is no ``output``: of the two
-# exactly one is null. Token counts are null where an engine does not know them.
+# exactly one is null. Token counts and times are null where an engine does not know them.
 COMPLETION = pa.schema(
     [
         pa.field("output", pa.string()),
         pa.field("prompt_tokens", pa.int64()),
         pa.field("completion_tokens", pa.int64()),
+        # From the request to its whole answer, beside all others that the engine has under way.
+        pa.field("seconds", pa.float64()),
         pa.field("error", pa.string()),
     ]
 )

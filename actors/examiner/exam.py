@@ -32,6 +32,7 @@ from actors.examiner.records import (
     write_result,
     write_test,
 )
+from cluster import progress
 from cluster.errors import EngineError
 from cluster.settings import Settings
 from cluster.store import Store
@@ -118,13 +119,14 @@ def _outcomes(model_id: str, engine: BatchEngine, test: AptitudeTest, batch_size
             "messages": [conversation(question) for question in asked],
         }
     )
-    # One block a batch: replicas share the blocks, and the progress bar counts them.
+    # One block a batch: replicas share the blocks.
     blocks = [chats.slice(start, batch_size) for start in range(0, len(asked), batch_size)]
     try:
         answered = engine.answer(ray.data.from_arrow(blocks), Sampling(test.max_tokens))
-        rows = answered.take_all()
+        with progress.line(model_id, len(asked)) as line:
+            rows = list(line.counted(answered.iter_rows()))
     except (RayError, ValueError) as error:  # the latter: a configuration that Ray refuses
-        raise EngineError(f"candidate '{model_id}': {_reason(error)}") from error
+        raise EngineError(f"candidate '{model_id}': {reason(error)}") from error
     questions = {question["question_id"]: question for question in asked}
     for row in rows:
         row["model_id"] = model_id
@@ -132,7 +134,7 @@ def _outcomes(model_id: str, engine: BatchEngine, test: AptitudeTest, batch_size
     return from_rows(rows, OUTCOMES)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What went wrong, of an error whose text holds the tracebacks of other processes."""
     text = str(error).partition("Failed to apply UDF")[0]  # there Ray explains its retries
     last = text[max((found.start() for found in _RAISED.finditer(text)), default=0) :]

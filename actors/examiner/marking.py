@@ -7,9 +7,10 @@ their own. Nothing recognised is a wrong answer. The article "A" is not taken fo
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cluster.settings import Marking
 from cluster.tables import letters
 
 _MARKUP = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\b|[*_`$#{}\\]")
@@ -19,14 +20,27 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|[-+]?\.\d+
 _STATED = re.compile(r"\banswer\b\s*(?:is|would be|was|=|:)?\s*:?\s*(?P<answer>[^\n]+)", re.I)
 
 
-def mark(output: str | None, question: Mapping[str, Any]) -> float:
-    """The score of what a candidate wrote to a row of QUESTIONS."""
+def mark(output: str | None, question: Mapping[str, Any], marking: Marking = "auto") -> float:
+    """The score of what a candidate wrote to a row of QUESTIONS.
+
+    ``marking`` says how free answers are compared; what a judge marks is not marked here.
+    """
     if output is None:
         return 0.0
     text = _NEXT_QUESTION.split(output)[0]
     if question["options"]:
         return float(chosen_letter(text, question["options"]) == question["answer"])
-    return float(_answers(text, question["answer"]))
+    return float(_COMPARED[marking](_final(text), question["answer"]))
+
+
+def has_answer(output: str, question: Mapping[str, Any], marking: Marking = "auto") -> bool:
+    """Whether an answer, right or wrong, can be read from what a candidate wrote."""
+    text = _NEXT_QUESTION.split(output)[0]
+    if question["options"]:
+        return chosen_letter(text, question["options"]) is not None
+    if marking == "numeric":
+        return bool(_NUMBER.search(_final(text)))
+    return bool(text.strip())
 
 
 def chosen_letter(text: str, options: Sequence[str]) -> str | None:
@@ -123,15 +137,41 @@ def _only(found: set[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _answers(text: str, answer: str) -> bool:
-    """Whether a free answer is right: the same number, or the same words."""
+def _final(text: str) -> str:
+    """The part of a free answer that counts: what is boxed, or stated as the answer, or all."""
     boxed = _BOXED.findall(text)
     stated = _STATED.findall(text)
-    plain = _MARKUP.sub("", (boxed or stated or [text])[-1]).strip()
-    if _number(answer) is not None and (numbers := _NUMBER.findall(plain)):
-        # Long answers reckon first and end with the result.
-        return _same_number(numbers[-1], answer)
-    return any(_same(part, answer) for part in (plain, plain.split("\n")[0]))
+    return _MARKUP.sub("", (boxed or stated or [text])[-1]).strip()
+
+
+def _either(text: str, answer: str) -> bool:
+    return (
+        _numeric(text, answer)
+        if is_number(answer) and _NUMBER.search(text)
+        else _exact(text, answer)
+    )
+
+
+def _exact(text: str, answer: str) -> bool:
+    return any(_same(part, answer) for part in (text, text.split("\n")[0]))
+
+
+def _numeric(text: str, answer: str) -> bool:
+    # Long answers reckon first and end with the result.
+    numbers = _NUMBER.findall(text)
+    return bool(numbers) and _same_number(numbers[-1], answer)
+
+
+_COMPARED: Mapping[Marking, Callable[[str, str], bool]] = {
+    "auto": _either,
+    "exact": _exact,
+    "numeric": _numeric,
+}
+
+
+def is_number(answer: str) -> bool:
+    """Whether an answer can be marked as a number."""
+    return _number(answer) is not None
 
 
 def _same(text: str, other: str) -> bool:

@@ -87,6 +87,7 @@ def outcome_matrix(
     """Joins questions and OUTCOMES.
 
     Questions without any outcome are left out; the others keep their order, candidates are sorted.
+    Outcomes that failed (``error``) are none, and a right one that failed its circle test is wrong.
 
     Args:
         questions: question_id, dataset, category, prompt, options, and ``task_column``.
@@ -107,13 +108,16 @@ def outcome_matrix(
     questions = conform(questions, _ASKED, f"{name}: questions")
     check_unique(questions, ["question_id"], f"{name}: questions")
     outcomes = check_outcomes(outcomes, name)
+    outcomes = outcomes.filter(pc.is_null(outcomes["error"]))
     ids = questions["question_id"].combine_chunks()
     rows = pc.index_in(outcomes["question_id"].combine_chunks(), ids)
     _check_known(outcomes, rows, name)
     candidates = sorted(set(outcomes["model_id"].to_pylist()))
     columns = pc.index_in(outcomes["model_id"].combine_chunks(), pa.array(candidates, pa.string()))
     scores_NM = np.full((len(ids), len(candidates)), np.nan, np.float32)
-    scores_NM[rows.to_numpy(), columns.to_numpy()] = outcomes["score"].to_numpy()
+    lucky = pc.equal(outcomes["circle"], False)
+    scores = pc.if_else(pc.fill_null(lucky, False), 0.0, outcomes["score"])
+    scores_NM[rows.to_numpy(), columns.to_numpy()] = scores.to_numpy()
     prompts, options = questions["prompt"].to_pylist(), questions["options"].to_pylist()
     matrix = OutcomeMatrix(
         question_ids=ids.to_pylist(),

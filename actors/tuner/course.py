@@ -99,9 +99,12 @@ class Course:
     @property
     def done(self) -> int:
         """Steps done since the start of the first stage."""
-        over = STAGES[: STAGES.index(self._stage)]
-        epochs = sum(stage_settings(self._settings, stage).epochs for stage in over)
-        return epochs * self._steps_per_epoch() + self._step
+        return self._steps_of(STAGES[: STAGES.index(self._stage)]) + self._step
+
+    @property
+    def total(self) -> int:
+        """Steps of all stages."""
+        return self._steps_of(STAGES)
 
     def save(self, folder: Path | None) -> None:
         """Writes where the course stands into an existing folder.
@@ -172,6 +175,10 @@ class Course:
 
     def _steps_per_epoch(self) -> int:
         return math.ceil(self._groups_per_epoch() / (self._groups_per_step() * self._worker.world))
+
+    def _steps_of(self, stages: Sequence[int]) -> int:
+        epochs = sum(stage_settings(self._settings, stage).epochs for stage in stages)
+        return epochs * self._steps_per_epoch()
 
     def _groups(self) -> list[Group]:
         """This worker's groups of the next step; an epoch's last step fills up from its start."""

@@ -38,10 +38,13 @@ from actors.tuner.calibration import fit_calibration
 from actors.tuner.course import Course, Step, Worker
 from actors.tuner.groups import groups_of
 from actors.tuner.item_response import ItemResponseLearner
+from actors.tuner.refinement import refined
 from actors.tuner.samples import Record, Samples, read_samples
 from actors.tuner.sharding import copy_weights, shard
 from actors.tuner.steps import Prediction, figures, log_odds_and_marks, predict
 from actors.tuner.tracking import Tracker, check_packages, start_trackers
+from actors.tuner.watching import watched
+from cluster import progress
 from cluster.errors import TableError
 from cluster.settings import ItemResponseSettings, SelectorSettings, Settings, TuningSettings
 from cluster.store import Store
@@ -94,25 +97,28 @@ def tune(
     }
     if isinstance(settings.selector, ItemResponseSettings):
         return _tune_item_response(config, tuning)
-    trainer = ray.train.torch.TorchTrainer(
-        train_loop_per_worker,
-        train_loop_config=config,
-        scaling_config=_scaling(settings.tuning),
-        run_config=ray.train.RunConfig(
-            name=run,
-            storage_path=store.url_of("tuning"),
-            failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
-            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
-        ),
+    run_config = ray.train.RunConfig(
+        name=run,
+        storage_path=store.url_of("tuning"),
+        failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
+        checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
     )
-    result: dict[str, Any] = trainer.fit().return_value
+    with watched(run) as steps:
+        trainer = ray.train.torch.TorchTrainer(
+            train_loop_per_worker,
+            train_loop_config=config | {"steps": steps},
+            scaling_config=_scaling(settings.tuning),
+            run_config=run_config,
+        )
+        result: dict[str, Any] = trainer.fit().return_value
     return result
 
 
 def _tune_item_response(config: dict[str, Any], tuning: TuningSettings) -> dict[str, Any]:
     """Tunes a fast selector: one task, since all it takes is a pass over the instructions."""
     task = ray.remote(num_cpus=tuning.cpus_per_worker, num_gpus=int(tuning.use_gpu))(_item_response)
-    tuned_on: dict[str, Any] = ray.get(task.remote(config))
+    with progress.line(config["run"]):
+        tuned_on: dict[str, Any] = ray.get(task.remote(config))
     return tuned_on
 
 
@@ -121,8 +127,9 @@ def _item_response(config: dict[str, Any]) -> dict[str, Any]:
     assert isinstance(settings.selector, ItemResponseSettings), settings.selector
     torch.set_num_threads(settings.tuning.cpus_per_worker)
     data = f"tuning/{config['run']}/data"
+    raw = conform(store.read_table(f"{data}/outcomes.parquet"), OUTCOMES, "outcomes")
     outcomes = outcome_matrix(
-        store.read_table(f"{data}/questions.parquet"), store.read_table(f"{data}/outcomes.parquet")
+        store.read_table(f"{data}/questions.parquet"), refined(raw, settings.tuning.refinement)
     )
     positions_N = np.array([split_position(prompt) for prompt in outcomes.prompts])
     samples = _read_data(store, config["run"], settings)
@@ -161,7 +168,10 @@ def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
         with last.as_directory() as folder:
             course.resume(Path(folder))
     trackers = _trackers(settings, store, config["run"], worker)
-    _train(course, untuned, settings.tuning, worker, trackers)
+    for step in course.steps():
+        if worker.rank == 0:
+            config["steps"].at.remote(course.done, course.total)
+        _after(step, course, untuned, settings.tuning, worker, trackers)
     model = _unsharded(course.model, settings, store)
     predictions = _predictions(model, samples.held_out, worker)
     calibration = fit_calibration(*log_odds_and_marks(predictions))
@@ -222,21 +232,21 @@ def _trackers(settings: Settings, store: Store, run: str, worker: Worker) -> lis
     return start_trackers(names, store, run, settings.tuning.model_dump())
 
 
-def _train(
+def _after(
+    step: Step,
     course: Course,
     untuned: dict[str, float],
     settings: TuningSettings,
     worker: Worker,
     trackers: Sequence[Tracker],
 ) -> None:
-    """The rest of the course, with a checkpoint now and then and after each stage."""
-    for step in course.steps():
+    """What follows a step: metrics, and a checkpoint now and then and after each stage."""
+    for tracker in trackers:
+        tracker.log({"stage": step.stage, **step.metrics}, course.done)
+    if step.step % settings.checkpoint_every == 0 or step.step == step.of:
+        _report(course, step, untuned, worker)
         for tracker in trackers:
-            tracker.log({"stage": step.stage, **step.metrics}, course.done)
-        if step.step % settings.checkpoint_every == 0 or step.step == step.of:
-            _report(course, step, untuned, worker)
-            for tracker in trackers:
-                tracker.flush()
+            tracker.flush()
 
 
 def _report(course: Course, step: Step, untuned: dict[str, float], worker: Worker) -> None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from actors.examiner.outcomes import read_outcomes
 from actors.router.answered import Answered
 from actors.router.journal import Journal
@@ -13,9 +11,7 @@ from cluster.store import Store
 from jobs.collect_feedback import run
 
 
-def test_outcomes_are_written_and_what_was_left_out_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_outcomes_are_written_and_what_was_left_out_is_said(tmp_path: Path) -> None:
     settings = Settings.model_validate(
         {
             "store": str(tmp_path / "store"),
@@ -29,9 +25,10 @@ def test_outcomes_are_written_and_what_was_left_out_is_said(
     log.feedback("r1", 1.0, None)
     log.feedback("made up", 0.0, None)
     log.close()
-    run(settings)
+    result = run(settings)
     place = Path(settings.store) / "feedback"
-    assert capsys.readouterr().out.splitlines() == [
+    assert (result.found["outcomes"], result.found["folder"]) == (1, str(place))
+    assert result.lines == [
         f"1 rows of feedback became 1 outcomes of 1 instructions: {place}",
         "1 left out: no such answer in the journal",
     ]

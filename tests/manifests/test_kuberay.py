@@ -316,11 +316,10 @@ def test_overlays_have_the_groups_that_their_zoos_need(
     run: str,
     built: Built,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(ROOT)
-    manifest.run(load(Settings, f"manifests/runs/{run}.yaml"))
-    written = yaml.safe_load(capsys.readouterr().out)
+    (text,) = manifest.run(load(Settings, f"manifests/runs/{run}.yaml")).lines
+    written = yaml.safe_load(text)
     service = named(built(overlay), "RayService", "router")
     assert serve_args(written) == serve_args(service)
     groups = cluster_spec(service)["workerGroupSpecs"]
@@ -339,15 +338,13 @@ def limits(group: Object) -> Object:
 
 
 @pytest.mark.shared
-def test_a_written_service_is_valid(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_written_service_is_valid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     need_crds()
     monkeypatch.chdir(ROOT)
     (tmp_path / "zoo.yaml").write_text(TYPED)
     settings = load(Settings, "manifests/runs/paper.yaml", [f"zoo={tmp_path / 'zoo.yaml'}"])
-    manifest.run(settings)
-    written = yaml.safe_load(capsys.readouterr().out)
+    (text,) = manifest.run(settings).lines
+    written = yaml.safe_load(text)
     check_crd(written)
     for template in pod_templates([written]):
         check_kubernetes(pod_template(template))

@@ -19,6 +19,7 @@ from actors.examiner.importers.intake import Intake
 from actors.examiner.importers.parts import IMPORTED_OUTCOMES, IMPORTED_QUESTIONS
 from actors.examiner.importers.registry import Importer, ImportSettings
 from actors.examiner.importers.tally import Tally
+from cluster import progress
 from cluster.errors import TableError, UserError
 from cluster.store import whole_folder
 
@@ -49,11 +50,13 @@ def import_outcomes(
         with (
             _Written(aside / "questions.parquet", IMPORTED_QUESTIONS) as questions,
             _Written(aside / "outcomes.parquet", IMPORTED_OUTCOMES) as outcomes,
+            progress.line(f"import {importer.name}") as line,
         ):
             for part in importer.read(found, settings):
                 taken = intake.take(part)
                 questions.add(taken.questions)
                 outcomes.add(taken.outcomes)
+                line.advance(len(part.numbers))
         _check_not_empty(importer.name, intake.tally)
         record = {"format": importer.name, "sources": list(sources), **asdict(intake.tally)}
         (aside / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")

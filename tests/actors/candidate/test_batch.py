@@ -55,6 +55,7 @@ def test_rows_keep_their_columns_and_gain_an_answer(ray_cluster: None, store: St
         "output": "so be it",
         "prompt_tokens": 2,
         "completion_tokens": 3,
+        "seconds": 0.0,
         "error": None,
     }
     assert rows[1]["prompt_tokens"] == 1
@@ -111,6 +112,7 @@ def test_a_remote_endpoint_answers_and_refuses_row_by_row(
     rows = answers(remote(endpoint), [user("good"), user("bad"), user("better")], store)
     assert [row["output"] for row in rows] == ["good theirs 8", None, "better theirs 8"]
     assert [row["completion_tokens"] for row in rows] == [2, None, 2]
+    assert [row["seconds"] is None for row in rows] == [False, True, False]
     assert "BadRequestError" in rows[1]["error"]
     assert "a bad question" in rows[1]["error"]
     assert all(row["tag"] == "x" for row in rows)
@@ -148,6 +150,7 @@ def test_a_base_model_in_vllm_and_rows_that_fail(ray_cluster: None, laptop_model
     # bos, once; 'Question: What is the capital of France?', two newlines, 'Answer:'
     assert good["prompt_tokens"] == 13
     assert good["completion_tokens"] <= 8
+    assert good["seconds"] > 0
     assert good["error"] is None
     assert long["output"] is None
     assert long["prompt_tokens"] is None

@@ -1,0 +1,99 @@
+"""The selector's scores of many instructions as one table, for routers that are not ours.
+
+A row an instruction: its text, a score for each candidate, the candidate that the policy chooses.
+Routers such as LiteLLM's and the vLLM Semantic Router have no format for scores of single
+instructions, only rules: examples for each model, or scores of models for each category. So this is
+a plain table from which their rules are made: ``choice`` gives the examples of a model, means of
+``score.ID`` over a category of yours its scores.
+
+    instruction_id   as in the instructions
+    text             the text it was scored by
+    choice           id of the candidate that the run's policy chooses
+    score.ID         P('Yes') of candidate ID, in [0, 1]; a column each
+
+Instructions are scored in this process; ``route-dataset`` scores on a cluster, and answers.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pv
+import pyarrow.parquet as pq
+
+from actors.router.rules import operator_rules
+from actors.selector.instruction import instruction_text
+from actors.selector.stored import load_stored
+from cluster import progress
+from cluster.errors import SettingsError, UserError
+from cluster.settings import Settings
+from cluster.store import Store
+from cluster.tables import check_instructions, read_table
+from cluster.zoo import Zoo
+
+Write = Callable[[pa.Table, IO[bytes]], None]
+
+
+def exported_scores(zoo: Zoo, settings: Settings, store: Store) -> pa.Table:
+    """The table of ``settings.routing.instructions``, in their order.
+
+    Raises:
+        SettingsError: no instructions are named, or the router's settings do not fit the zoo.
+        TableError: the instructions break a rule of their table.
+        StoreError: the selector or a card is not in the store.
+    """
+    source = settings.routing.instructions
+    if source is None:
+        raise SettingsError("key 'routing.instructions': is needed to export scores")
+    rules = operator_rules(zoo, settings.router)
+    instructions = check_instructions(read_table(source), source)
+    device = "cuda" if settings.router.selector_gpus else "cpu"
+    ids = sorted(rules.candidates)
+    scorer, cards = load_stored(store, settings.selector_name, ids, device, settings.router.filter)
+    texts = [
+        instruction_text(row["messages"] or [{"role": "user", "content": row["prompt"]}])
+        for row in instructions.to_pylist()
+    ]
+    size = settings.router.selector_batch
+    with progress.line("score", len(texts)) as line:
+        scores_NM = np.zeros((len(texts), len(ids)), np.float32)
+        for start in range(0, len(texts), size):
+            batch = texts[start : start + size]
+            scores_NM[start : start + size] = scorer.scores(batch, cards)
+            line.advance(len(batch))
+    choices = []
+    for scores in scores_NM.tolist():
+        choice = rules.choice(dict(zip(ids, scores, strict=True)))
+        assert choice, "every candidate has a score, and none is passed over"
+        choices.append(choice.candidate)
+    return pa.table(
+        {
+            "instruction_id": instructions["instruction_id"],
+            "text": texts,
+            "choice": choices,
+            **{f"score.{id}": scores_NM[:, place] for place, id in enumerate(ids)},
+        }
+    )
+
+
+def _jsonl(table: pa.Table, sink: IO[bytes]) -> None:
+    for row in table.to_pylist():
+        sink.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
+
+
+_WRITERS: Mapping[str, Write] = {
+    ".parquet": pq.write_table,
+    ".csv": pv.write_csv,
+    ".jsonl": _jsonl,
+}
+
+
+def writer_of(place: str) -> Write:
+    """What writes a table into a file of that name. Raises UserError for any other ending."""
+    suffix = PurePosixPath(place).suffix
+    if suffix not in _WRITERS:
+        raise UserError(f"'{place}': must end in one of {', '.join(_WRITERS)}")
+    return _WRITERS[suffix]

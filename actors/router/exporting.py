@@ -11,11 +11,13 @@ a plain table from which their rules are made: ``choice`` gives the examples of 
     choice           id of the candidate that the run's policy chooses
     score.ID         P('Yes') of candidate ID, in [0, 1]; a column each
 
+Shapes: N instructions, M candidates.
+
 Instructions are scored in this process; ``route-dataset`` scores on a cluster, and answers.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import IO
 
@@ -23,8 +25,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from actors.router.rules import operator_rules
+from actors.router.rules import Rules, operator_rules
 from actors.selector.instruction import instruction_text
 from actors.selector.stored import load_stored
 from cluster import progress
@@ -50,33 +53,41 @@ def exported_scores(zoo: Zoo, settings: Settings, store: Store) -> pa.Table:
         raise SettingsError("key 'routing.instructions': is needed to export scores")
     rules = operator_rules(zoo, settings.router)
     instructions = check_instructions(read_table(source), source)
-    device = "cuda" if settings.router.selector_gpus else "cpu"
-    ids = sorted(rules.candidates)
-    scorer, cards = load_stored(store, settings.selector_name, ids, device, settings.router.filter)
     texts = [
         instruction_text(row["messages"] or [{"role": "user", "content": row["prompt"]}])
         for row in instructions.to_pylist()
     ]
-    size = settings.router.selector_batch
-    with progress.line("score", len(texts)) as line:
-        scores_NM = np.zeros((len(texts), len(ids)), np.float32)
-        for start in range(0, len(texts), size):
-            batch = texts[start : start + size]
-            scores_NM[start : start + size] = scorer.scores(batch, cards)
-            line.advance(len(batch))
-    choices = []
-    for scores in scores_NM.tolist():
-        choice = rules.choice(dict(zip(ids, scores, strict=True)))
-        assert choice, "every candidate has a score, and none is passed over"
-        choices.append(choice.candidate)
+    ids = sorted(rules.candidates)
+    scores_NM = _scores(texts, ids, settings, store)
     return pa.table(
         {
             "instruction_id": instructions["instruction_id"],
             "text": texts,
-            "choice": choices,
+            "choice": [_chosen(dict(zip(ids, row, strict=True)), rules) for row in scores_NM],
             **{f"score.{id}": scores_NM[:, place] for place, id in enumerate(ids)},
         }
     )
+
+
+def _scores(
+    texts: Sequence[str], ids: Sequence[str], settings: Settings, store: Store
+) -> NDArray[np.float32]:
+    device = "cuda" if settings.router.selector_gpus else "cpu"
+    scorer, cards = load_stored(store, settings.selector_name, ids, device, settings.router.filter)
+    size = settings.router.selector_batch
+    scores_NM = np.zeros((len(texts), len(ids)), np.float32)
+    with progress.line("score", len(texts)) as line:
+        for start in range(0, len(texts), size):
+            batch = texts[start : start + size]
+            scores_NM[start : start + size] = scorer.scores(batch, cards)
+            line.advance(len(batch))
+    return scores_NM
+
+
+def _chosen(scores: Mapping[str, float], rules: Rules) -> str:
+    choice = rules.choice({id: float(score) for id, score in scores.items()})
+    assert choice, "every candidate has a score, and none is passed over"
+    return choice.candidate
 
 
 def _jsonl(table: pa.Table, sink: IO[bytes]) -> None:

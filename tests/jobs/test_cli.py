@@ -1,5 +1,6 @@
 """The commands: help at once, the same job both ways, and one line with exit code 2."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,9 @@ def test_both_ways_to_call_a_job(verb: str, run_file: Path) -> None:
         ("examine-candidates", ["exam.questions=absent.parquet"], "absent.parquet"),
         ("tune-selector", [], "examine-candidates"),
         ("collect-feedback", [], "journal/feedback: no outcome can be made of it; no row"),
+        ("collect", [], "models/absent: no such folder"),
+        ("collect", ["collect.sources=[{questions: absent.parquet}]"], "absent.parquet"),
+        ("collect", ["collect.sources=[{questions: bank, marking: judge}]"], "'judge' names none"),
         ("serve-router", [], "selectors/selector: no such folder"),
         ("route-dataset", [], "key 'routing.instructions'"),
         ("route-dataset", ["routing.instructions=absent.jsonl"], "absent"),
@@ -93,3 +97,39 @@ def test_make_key_shows_a_key_and_the_line_that_lets_it_in(
     done = call(*command, "two words")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("error: a key's name")
+
+
+def test_every_verb_can_be_quiet_and_speak_json(run_file: Path) -> None:
+    for verb in [*VERBS, *COMMANDS]:
+        done = call(*MODEL_SAT, verb, "--help")
+        assert "--quiet" in done.stdout
+        assert "--json" in done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--quiet"], ["--quiet", "--json"]])
+def test_a_result_is_said_in_lines_in_json_or_not_at_all(options: list[str]) -> None:
+    done = call(*MODEL_SAT, "make-key", "alice", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    if "--json" in options:
+        (line,) = done.stdout.splitlines()
+        assert json.loads(line)["line"].startswith("alice ")
+    else:
+        assert len(done.stdout.splitlines()) == (0 if options else 2)
+
+
+@pytest.mark.slow
+def test_a_job_on_ray_says_its_result_alone_and_where_the_noise_is(tmp_path: Path) -> None:
+    (tmp_path / "zoo.yaml").write_text(
+        "name: z\ncandidates: [{id: a, engine: {kind: stand-in, reply: A}}]"
+    )
+    run = tmp_path / "run.yaml"
+    run.write_text(RUN.format(folder=tmp_path))
+    sources = "collect.sources=[{questions: bank, per_category: 1}]"
+    done = call(*MODEL_SAT, "collect", str(run), sources, "ray.num_cpus=4", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["candidates"]["a"]["questions"] >= 50
+    noise, asked = done.stderr.splitlines()
+    place = Path(noise.removeprefix("Ray and the engines log to "))
+    assert list(place.glob("ray-data/*.log"))
+    assert asked.startswith("a: asked ")
+    assert "\x1b" not in done.stdout + done.stderr

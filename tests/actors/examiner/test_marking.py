@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from actors.examiner.marking import chosen_letter, mark
+from actors.examiner.marking import chosen_letter, has_answer, mark
+from cluster.settings import Marking
 
 CITIES = ["Rome", "Paris", "Madrid", "New York"]
 NUMBERS = ["15", "56", "5", "-56"]
@@ -124,3 +125,31 @@ def test_a_choice_is_marked_by_its_letter() -> None:
 def test_what_a_base_model_goes_on_to_ask_does_not_count() -> None:
     question = {"options": CITIES, "answer": "B"}
     assert mark("B\nQuestion: And of Italy?\nAnswer: A", question) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("marking", "output", "answer", "right"),
+    [
+        ("auto", "First 3, then 4 makes 12", "12", True),
+        ("auto", "red", "The red.", True),
+        ("exact", "First 3, then 4 makes 12", "12", False),
+        ("exact", "The answer is: blue", "Blue", True),
+        ("numeric", "about 1,200 in all", "1200", True),
+        ("numeric", "twelve", "12", False),
+    ],
+)
+def test_free_answers_are_compared_as_asked(
+    marking: Marking, output: str, answer: str, right: bool
+) -> None:
+    question = {"options": None, "answer": answer}
+    assert mark(output, question, marking) == float(right)
+
+
+def test_an_answer_is_there_or_not_whether_right_or_wrong() -> None:
+    options = {"options": ["x", "y"], "answer": "A"}
+    assert has_answer("B", options)
+    assert not has_answer("Hard to say", options)
+    free = {"options": None, "answer": "12"}
+    assert has_answer("about 7", free, "numeric")
+    assert not has_answer("seven", free, "numeric")
+    assert not has_answer("  ", free)

@@ -1,0 +1,40 @@
+import pytest
+
+from actors.examiner.circle import hard_questions, rotations, stood
+
+
+def test_options_go_round_and_the_answer_goes_with_them() -> None:
+    question = {"prompt": "Which?", "options": ["w", "x", "y"], "answer": "B"}
+    turned = rotations(question)
+    assert [each["options"] for each in turned] == [["x", "y", "w"], ["y", "w", "x"]]
+    assert [each["answer"] for each in turned] == ["A", "C"]
+    for each in turned:
+        assert each["options"]["ABC".index(each["answer"])] == "x"
+        assert each["prompt"] == "Which?"
+
+
+def test_hard_are_those_that_few_got_right_and_failures_count_for_nobody() -> None:
+    scores = {"easy": [1, 1, 0, 0], "hard": [1, 0, 0, 0], "none": [0, 0, 0, 0]}
+    rows = [
+        {"question_id": name, "score": score, "error": None}
+        for name, marks in scores.items()
+        for score in marks
+    ]
+    assert hard_questions(rows, 0.5) == {"hard", "none"}
+    assert hard_questions(rows, 0.25) == {"none"}
+    assert hard_questions(rows, 0.0) == set()
+    failed = [{"question_id": "hard", "score": 0.0, "error": "too long"}] * 9
+    assert hard_questions([*rows, *failed], 0.25) == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("rotated", "circle"),
+    [
+        ([True, True], True),
+        ([True, False], False),
+        ([None, False], False),  # one wrong rotation is enough
+        ([None, True], None),
+    ],
+)
+def test_all_rotations_must_be_right(rotated: list[bool | None], circle: bool | None) -> None:
+    assert stood(rotated) is circle

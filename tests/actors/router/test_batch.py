@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from actors.examiner.card import CapabilityCard
@@ -44,12 +45,30 @@ def prepared(
             "store": str(tmp_path / "store"),
             "zoo": str(tmp_path / "zoo.yaml"),
             "selector": tiny_sources(),
-            "routing": {"instructions": str(tmp_path / "instructions.jsonl"), "batch_size": 8},
+            "routing": {
+                "instructions": str(tmp_path / "instructions.jsonl"),
+                "batch_size": 8,
+                "part_rows": 16,
+            },
         }
     )
     cards = {"says-a": [0.9, 0.2], "says-b": [0.1, 0.8], "never-best": [0.5, 0.5]}
     put_selector(settings, [make_card(id, accuracies) for id, accuracies in cards.items()])
     return load_zoo(settings.zoo), settings, Store(settings.store)
+
+
+def parts(store: Store, id: str) -> dict[str, pa.Table]:
+    """A candidate's answers by the name of their part."""
+    folder = f"routed/routed/answers/{id}"
+    found = {name: store.read_table(f"{folder}/{name}") for name in store.names(folder)}
+    assert all(table.schema.equals(CHOICES) for table in found.values())
+    return found
+
+
+def written(folder: Path) -> dict[str, int]:
+    """When each file of a folder was written."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): file.stat().st_mtime_ns for file in files}
 
 
 @pytest.mark.slow
@@ -60,12 +79,9 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
     counts = route(zoo, settings, store)
     assert sum(counts.values()) == 41
     assert store.read_json("routed/routed/complete.json") == counts
-    rows = []
-    for id in (id for id, count in counts.items() if count):
-        answers = store.read_table(f"routed/routed/answers/{id}.parquet")
-        assert answers.schema.equals(CHOICES)
-        assert answers.num_rows == counts[id]
-        rows += answers.to_pylist()
+    answers = {id: parts(store, id) for id, count in counts.items() if count}
+    rows = [row for of in answers.values() for table in of.values() for row in table.to_pylist()]
+    assert len(rows) == 41
     assert {row["instruction_id"] for row in rows} == {f"i{n}" for n in range(40)} | {"chat"}
     replies = {"says-a": "A", "says-b": "B", "never-best": "C"}
     for row in rows:
@@ -74,14 +90,23 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
         assert scores[row["model_id"]] == max(scores.values())
         assert row["output"] == replies[row["model_id"]]
 
-    # A part that is missing is answered again, and only that.
+    # A part that is missing is made again, and only that.
     id = max(counts, key=counts.__getitem__)
-    Path(store.path(f"routed/routed/answers/{id}.parquet")).unlink()
-    scored = Path(store.path("routed/routed/scored.parquet"))
-    written = scored.stat().st_mtime_ns
+    folder = Path(store.path("routed/routed"))
+    (folder / "answers" / id / "00000001.parquet").unlink()
+    (folder / "scored" / "00000002.parquet").unlink()
+    (folder / "scored" / "complete.json").unlink()
+    before = written(folder)
     assert route(zoo, settings, store) == counts
-    assert scored.stat().st_mtime_ns == written
-    assert store.read_table(f"routed/routed/answers/{id}.parquet").num_rows == counts[id]
+    again = {name for name, when in written(folder).items() if before.get(name) != when}
+    assert again == {
+        "complete.json",
+        "asked.json",
+        "scored/complete.json",
+        "scored/00000002.parquet",
+        f"answers/{id}/00000001.parquet",
+    }
+    assert parts(store, id) == answers[id]
 
     others: list[dict[str, object]] = [
         {"selector_name": "another"},

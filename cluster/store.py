@@ -191,7 +191,7 @@ class Store:
         """
 
         def read() -> pa.Table:
-            with self.filesystem.open_input_file(self.path(path)) as stream:
+            with self.filesystem.open_input_file(self.path(path)) as stream, _parquet_errors():
                 return pq.read_table(stream, columns=columns, filters=where)
 
         try:
@@ -244,6 +244,17 @@ class Store:
         if not (copy / MARKER).exists():
             self._tried(path, lambda: _download(self.filesystem, self.path(path), copy))
         return copy
+
+
+@contextmanager
+def _parquet_errors() -> Iterator[None]:
+    """Of what is wrong with a file, pyarrow raises some as OSError."""
+    try:
+        yield
+    except OSError as error:
+        if _PASSING.search(str(error)):
+            raise
+        raise pa.ArrowInvalid(_one_line(error)) from error
 
 
 def _one_line(error: OSError) -> str:

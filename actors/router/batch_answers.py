@@ -30,7 +30,9 @@ from cluster.tables import CHOICES
 _PLACE = ("part", "row", "part_rows")
 # What a pipeline may hold, however fast its reader is. Much smaller blocks would cost time.
 _HELD_BYTES, _BLOCK_BYTES = 128 << 20, 4 << 20
-_LIGHT = 0.25  # CPUs of steps that only move columns
+# CPUs of steps that only move columns. Other than those of engines: Ray makes one step of two that
+# ask for the same, and an engine's replicas would become the one actor that gathers.
+_LIGHT = 0.2
 
 log = logging.getLogger(__name__)
 

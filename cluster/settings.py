@@ -454,10 +454,15 @@ class RouterSettings(Section):
 class RoutingSettings(Section):
     """Routing a whole data set."""
 
-    instructions: str | None = Field(None, description="Parquet or JSONL file, a path or URL")
+    instructions: str | None = Field(
+        None, description="Parquet or JSONL file, or a folder of such files; a path or URL"
+    )
     output: str = Field("routed", description="folder under the store's routed/")
     max_tokens: int = Field(128, ge=1)
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(64, ge=1, description="instructions sent to an engine at a time")
+    part_rows: int = Field(
+        10_000, ge=1, description="instructions in a part, which is what a broken-off job repeats"
+    )
 
 
 class RaySettings(Section):

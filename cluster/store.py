@@ -16,39 +16,69 @@ A store is a local folder or any URL that ``pyarrow.fs`` knows (``s3://``, ``gs:
     feedback/                      questions and outcomes made of the two
 
 Local files are written beside their place and moved there; object stores show a file only once
-it is whole. A folder (``put_folder``) counts as there once its last file, the marker, is.
+it is whole. A folder (``put_folder``) counts as there once its last file, the marker, is. An object
+store that fails is tried again for a while.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from cluster.errors import StoreError
 
+Result = TypeVar("Result")
+
 MARKER = "complete.json"
 _SCHEME = "store://"
+_FLAT = {"s3", "gcs"}  # pyarrow's names of filesystems where a folder is nothing but a prefix
+# Beside the tries of pyarrow itself, which take some seconds each time.
+_WAITS = (1.0, 4.0, 10.0)
+# How an object store says that another try may do: not where it knows the asker or the bucket not.
+_PASSING = re.compile(
+    r"AWS Error (?!ACCESS_DENIED|NO_SUCH_BUCKET|INVALID_ACCESS_KEY_ID|SIGNATURE)|UNAVAILABLE"
+)
 MODELS = f"{_SCHEME}models/"  # how a settings file names a model of the store
 
 
 class Store:
     """Paths are relative to the store's root and use ``/``."""
 
-    def __init__(self, root: str) -> None:
-        """``root`` is a folder or URL. Raises StoreError if its filesystem is not known."""
+    def __init__(self, root: str, waits: Sequence[float] = _WAITS) -> None:
+        """Opens a store.
+
+        Args:
+            root: a folder, or a URL with what ``pyarrow.fs`` takes behind a ``?``.
+            waits: seconds before an object store that failed is tried once more, and once more.
+
+        Raises:
+            StoreError: its filesystem is not known, or the URL holds a password.
+        """
         local = "://" not in root
-        self.url = str(Path(root).expanduser().resolve()) if local else root.rstrip("/")
+        place, _, options = root.partition("?")
+        if not local and urlsplit(root).password:
+            raise StoreError(
+                "store: its URL holds a secret, which logs would show; for S3, put keys into "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        self._options = f"?{options}" if options and not local else ""
+        self._place = str(Path(root).expanduser().resolve()) if local else place.rstrip("/")
+        self.url = f"{self._place}{self._options}"
         try:
             self.filesystem, self.root = pafs.FileSystem.from_uri(
                 Path(self.url).as_uri() if local else self.url
@@ -56,6 +86,7 @@ class Store:
         except (pa.ArrowInvalid, OSError) as error:
             raise StoreError(f"store '{root}': {error}") from error
         self.is_local = isinstance(self.filesystem, pafs.LocalFileSystem)
+        self._waits = () if self.is_local else tuple(waits)
 
     def path(self, path: str) -> str:
         """``path`` as the filesystem names it."""
@@ -63,33 +94,46 @@ class Store:
 
     def url_of(self, path: str) -> str:
         """``path`` as a URL or local path that Ray and pyarrow open themselves."""
-        return f"{self.url}/{path}"
+        return f"{self._place}/{path}{self._options}"
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
-        info = self.filesystem.get_file_info(self.path(path))
+        info = self._tried(path, lambda: self.filesystem.get_file_info(self.path(path)))
         return bool(info.type != pafs.FileType.NotFound)
 
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; none where there is no folder."""
         selector = pafs.FileSelector(self.path(path), allow_not_found=True)
-        names = (info.base_name for info in self.filesystem.get_file_info(selector))
+        infos = self._tried(path, lambda: self.filesystem.get_file_info(selector))
+        names = (info.base_name for info in infos)
         return sorted(name for name in names if not name.startswith("."))
 
-    def write_bytes(self, path: str, data: bytes) -> None:
-        """Writes a file whole, replacing what was there."""
+    def write_bytes(self, path: str, data: bytes | pa.Buffer) -> None:
+        """Writes a file whole, replacing what was there.
+
+        Raises:
+            StoreError: it cannot be written; what was there is there still.
+        """
+        self._tried(path, lambda: self._write(path, data))
+
+    def _write(self, path: str, data: bytes | pa.Buffer) -> None:
         place = self.path(path)
         parent, _, name = place.rpartition("/")
-        self.filesystem.create_dir(parent, recursive=True)
+        if self.filesystem.type_name not in _FLAT:
+            self.filesystem.create_dir(parent, recursive=True)
         aside = f"{parent}/.{name}.{uuid.uuid4().hex}" if self.is_local else place
-        with self.filesystem.open_output_stream(aside, compression=None) as stream:
-            stream.write(data)
-        if self.is_local:
-            Path(aside).replace(place)
+        try:
+            with self.filesystem.open_output_stream(aside, compression=None) as stream:
+                stream.write(data)
+            if self.is_local:
+                Path(aside).replace(place)
+        finally:
+            if self.is_local:
+                Path(aside).unlink(missing_ok=True)
 
     def written_at(self, path: str) -> datetime:
         """When a file was written. Raises StoreError if it is not there."""
-        info = self.filesystem.get_file_info(self.path(path))
+        info = self._tried(path, lambda: self.filesystem.get_file_info(self.path(path)))
         if info.type != pafs.FileType.File:
             raise StoreError(f"{self.url_of(path)}: no such file")
         written: datetime = info.mtime
@@ -97,18 +141,33 @@ class Store:
 
     def delete(self, path: str) -> None:
         """Deletes a file. Raises StoreError if it is not there."""
-        try:
-            self.filesystem.delete_file(self.path(path))
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.url_of(path)}: no such file") from error
+        self._tried(path, lambda: self.filesystem.delete_file(self.path(path)))
 
     def read_bytes(self, path: str) -> bytes:
         """A file's bytes. Raises StoreError if it is not there."""
-        try:
+
+        def read() -> bytes:
             with self.filesystem.open_input_file(self.path(path)) as stream:
                 return bytes(stream.read())
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.url_of(path)}: no such file") from error
+
+        return self._tried(path, read)
+
+    def _tried(self, path: str, attempt: Callable[[], Result]) -> Result:
+        """What ``attempt`` gives. An object store that is away may be back a little later.
+
+        Raises:
+            StoreError: the file is not there, or the store failed to the last.
+        """
+        for wait in [*self._waits, None]:
+            try:
+                return attempt()
+            except FileNotFoundError as error:
+                raise StoreError(f"{self.url_of(path)}: no such file") from error
+            except OSError as error:
+                if wait is None or not _PASSING.search(str(error)):
+                    raise StoreError(f"{self.url_of(path)}: {_one_line(error)}") from error
+                time.sleep(wait)
+        raise AssertionError
 
     def write_json(self, path: str, value: Any) -> None:
         """Writes a value as JSON, whole."""
@@ -123,34 +182,54 @@ class Store:
                 raise
             raise StoreError(f"{self.url_of(path)}: is no JSON: {error}") from error
 
-    def write_table(self, path: str, table: pa.Table) -> None:
-        """Writes a table as Parquet, whole."""
+    def write_table(self, path: str, *tables: pa.Table) -> None:
+        """Writes a table as Parquet, whole; of several, each becomes a row group."""
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink)
-        self.write_bytes(path, sink.getvalue().to_pybytes())
+        with pq.ParquetWriter(sink, tables[0].schema) as writer:
+            for table in tables:
+                writer.write_table(table)
+        self.write_bytes(path, sink.getvalue())
 
-    def read_table(self, path: str) -> pa.Table:
-        """A Parquet file's table. Raises StoreError if it is missing or no Parquet."""
+    def read_table(
+        self, path: str, columns: list[str] | None = None, where: pc.Expression | None = None
+    ) -> pa.Table:
+        """A Parquet file's table, or some of it: row groups without such rows are not read.
+
+        Raises:
+            StoreError: it is missing or no Parquet.
+        """
+
+        def read() -> pa.Table:
+            with self.filesystem.open_input_file(self.path(path)) as stream, _parquet_errors():
+                return pq.read_table(stream, columns=columns, filters=where)
+
         try:
-            return pq.read_table(pa.BufferReader(self.read_bytes(path)))
+            return self._tried(path, read)
         except pa.ArrowInvalid as error:
             raise StoreError(f"{self.url_of(path)}: is no Parquet: {error}") from error
 
     def put_folder(self, path: str, folder: Path) -> None:
-        """Copies a local folder in; ``has_folder`` is true once all of it is there."""
+        """Copies a local folder in; ``has_folder`` is true once all of it is there.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._tried(path, lambda: self._put(path, folder))
+
+    def _put(self, path: str, folder: Path) -> None:
+        # What names this copy: a machine that keeps an older one shall see that it is another.
+        marker = json.dumps({"copy": uuid.uuid4().hex})
         if self.is_local:
-            aside = Path(self.path(path)).parent / f".{uuid.uuid4().hex}"
-            shutil.copytree(folder, aside)
-            (aside / MARKER).write_text("{}")
-            if self.exists(path):
-                shutil.rmtree(self.path(path))
-            aside.replace(self.path(path))
+            with whole_folder(Path(self.path(path))) as aside:
+                shutil.copytree(folder, aside, dirs_exist_ok=True)
+                (aside / MARKER).write_text(marker)
             return
         if self.exists(path):
             self.filesystem.delete_dir(self.path(path))
-        self.filesystem.create_dir(self.path(path), recursive=True)
+        if self.filesystem.type_name not in _FLAT:
+            self.filesystem.create_dir(self.path(path), recursive=True)
         pafs.copy_files(str(folder), self.path(path), destination_filesystem=self.filesystem)
-        self.write_json(f"{path}/{MARKER}", {})
+        self.write_bytes(f"{path}/{MARKER}", marker.encode())
 
     def has_folder(self, path: str) -> bool:
         """Whether a folder written by ``put_folder`` is there and whole."""
@@ -168,11 +247,27 @@ class Store:
             raise StoreError(f"{self.url_of(path)}: no such folder; in {parent}/: {there}")
         if self.is_local:
             return Path(self.path(path))
-        name = hashlib.sha256(self.url_of(path).encode()).hexdigest()[:16]
+        said = self.url_of(path).encode() + self.read_bytes(f"{path}/{MARKER}")
+        name = hashlib.sha256(said).hexdigest()[:16]
         copy = Path(tempfile.gettempdir()) / f"model-sat-{os.getuid()}" / name
         if not (copy / MARKER).exists():
-            _download(self.filesystem, self.path(path), copy)
+            self._tried(path, lambda: _download(self.filesystem, self.path(path), copy))
         return copy
+
+
+@contextmanager
+def _parquet_errors() -> Iterator[None]:
+    """Of what is wrong with a file, pyarrow raises some as OSError."""
+    try:
+        yield
+    except OSError as error:
+        if _PASSING.search(str(error)):
+            raise
+        raise pa.ArrowInvalid(_one_line(error)) from error
+
+
+def _one_line(error: OSError) -> str:
+    return " ".join((error.strerror or str(error)).split())
 
 
 @contextmanager
@@ -195,11 +290,12 @@ def whole_folder(place: Path) -> Iterator[Path]:
 def _download(filesystem: pafs.FileSystem, source: str, copy: Path) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = Path(tempfile.mkdtemp(dir=copy.parent))
-    pafs.copy_files(source, str(aside), source_filesystem=filesystem)
     try:
-        aside.replace(copy)
-    except OSError:  # another process of this machine was quicker
-        shutil.rmtree(aside)
+        pafs.copy_files(source, str(aside), source_filesystem=filesystem)
+        with suppress(OSError):  # another process of this machine was quicker
+            aside.replace(copy)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def model_source(source: str, store: Store) -> str:

@@ -7,7 +7,8 @@ The data's way: questions -> outcomes -> (capability cards, JSON) -> choices; an
 router back again: journal + feedback -> questions and outcomes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -71,7 +72,8 @@ CHOICES = pa.schema(
     [
         pa.field("instruction_id", pa.string(), False),
         pa.field("scores", pa.list_(SCORE), False),  # P('Yes') of every candidate
-        pa.field("model_id", pa.string(), False),  # the candidate that was chosen
+        # The candidate that was chosen; null where the instruction could not be scored (error).
+        pa.field("model_id", pa.string()),
         pa.field("output", pa.string()),
         pa.field("prompt_tokens", pa.int64()),
         pa.field("completion_tokens", pa.int64()),
@@ -131,22 +133,36 @@ def read_table(source: str) -> pa.Table:
     reader = readers.get(PurePosixPath(source).suffix)
     if reader is None:
         raise TableError(f"{source}: must end in one of {', '.join(readers)}")
-    try:
-        filesystem, path = pafs.FileSystem.from_uri(
-            source if "://" in source else Path(source).absolute().as_uri()
-        )
+    with reading(source):
+        filesystem, path = located(source)
         with filesystem.open_input_file(path) as stream:
             return reader(stream)
+
+
+def located(source: str) -> tuple[pafs.FileSystem, str]:
+    """The filesystem of a path or URL, and its path there."""
+    found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(
+        source if "://" in source else Path(source).absolute().as_uri()
+    )
+    return found
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Turns what pyarrow raises into a TableError that names ``source``."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise TableError(f"{source}: no such file") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise TableError(f"{source}: cannot be read: {error}") from error
 
 
-def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+def conform(table: pa.Table, schema: pa.Schema, name: str, first_row: int = 0) -> pa.Table:
     """Returns ``table`` with exactly the columns of ``schema``, in its order.
 
-    Columns the schema lacks are dropped; nullable ones the table lacks become nulls.
+    Columns the schema lacks are dropped; nullable ones the table lacks become nulls. Of a table
+    that is part of one, ``first_row`` is its place there, for messages.
 
     Raises:
         TableError: the table is empty, lacks a required column, has a column of another type,
@@ -154,11 +170,13 @@ def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
     """
     if table.num_rows == 0:
         raise TableError(f"{name}: the table is empty; at least one row is needed")
-    columns = [_column(table, field, name) for field in schema]
+    columns = [_column(table, field, name, first_row) for field in schema]
     return pa.table(columns, schema=schema)
 
 
-def _column(table: pa.Table, field: pa.Field, name: str) -> pa.ChunkedArray | pa.Array:
+def _column(
+    table: pa.Table, field: pa.Field, name: str, first_row: int
+) -> pa.ChunkedArray | pa.Array:
     if field.name not in table.column_names:
         if field.nullable:
             return pa.nulls(table.num_rows, field.type)
@@ -174,7 +192,7 @@ def _column(table: pa.Table, field: pa.Field, name: str) -> pa.ChunkedArray | pa
             f"{name}: column '{field.name}' must be {field.type}; found {found.type} ({error})"
         ) from error
     if column.null_count and not field.nullable:
-        rows = _rows_where(pc.is_null(column))
+        rows = _rows_where(pc.is_null(column), first_row)
         raise TableError(f"{name}: column '{field.name}' may hold no null; found in rows {rows}")
     return column
 
@@ -231,16 +249,23 @@ def check_questions(table: pa.Table, name: str) -> pa.Table:
     return questions
 
 
-def check_instructions(table: pa.Table, name: str) -> pa.Table:
+def check_instructions(table: pa.Table, name: str, first_row: int = 0) -> pa.Table:
     """Returns ``table`` as INSTRUCTIONS; rows without an id get their row number as id.
 
+    Args:
+        table: the instructions, or some of them.
+        name: says in messages which table it is.
+        first_row: where in that table ``table`` begins.
+
     Raises:
-        TableError: as ``conform``; or a row with both or neither of prompt and messages.
+        TableError: as ``conform``; or a row with both or neither of prompt and messages; or an id
+            that stands in two rows of ``table``.
     """
     if "instruction_id" not in table.column_names:
-        ids = pa.array([str(row) for row in range(table.num_rows)], pa.string())
+        rows = range(first_row, first_row + table.num_rows)
+        ids = pa.array([str(row) for row in rows], pa.string())
         table = table.append_column("instruction_id", ids)
-    instructions = conform(table, INSTRUCTIONS, name)
+    instructions = conform(table, INSTRUCTIONS, name, first_row)
     wrong = pc.equal(
         pc.is_valid(instructions["prompt"]),
         pc.is_valid(instructions["messages"]),
@@ -248,7 +273,7 @@ def check_instructions(table: pa.Table, name: str) -> pa.Table:
     if pc.any(wrong).as_py():
         raise TableError(
             f"{name}: each row needs either 'prompt' or 'messages'; "
-            f"rows {_rows_where(wrong)} have both or neither"
+            f"rows {_rows_where(wrong, first_row)} have both or neither"
         )
     check_unique(instructions, ["instruction_id"], name)
     return instructions
@@ -265,7 +290,7 @@ def letters(count: int) -> list[str]:
     return [chr(ord("A") + index) for index in range(count)]
 
 
-def _rows_where(mask: pa.ChunkedArray | pa.Array) -> list[int]:
+def _rows_where(mask: pa.ChunkedArray | pa.Array, first_row: int = 0) -> list[int]:
     flat = mask.combine_chunks() if isinstance(mask, pa.ChunkedArray) else mask
     rows: list[int] = pc.indices_nonzero(flat).slice(0, _FIRST_ROWS).to_pylist()
-    return rows
+    return [first_row + row for row in rows]

@@ -14,17 +14,19 @@ would get it twice, and batches would see other tokens than the online engine.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.candidate import placement
 from actors.candidate.engine import COMPLETION, BatchEngine, Sampling
 from cluster.store import Store, model_source
-from cluster.zoo import Candidate, RemoteEngine, StandInEngine, VllmEngine
+from cluster.zoo import Candidate, RemoteEngine, Resources, StandInEngine, VllmEngine
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _ERROR = "__inference_error__"  # Ray's name: rows where it is set pass the engine untouched
 _LIGHT = {"num_cpus": 0.25}  # of steps that only move columns
+_WAITING = 0.5  # CPUs of steps that tokenize, or wait for others
 _RETRIES = 5
 _ANSWER_SECONDS = 300.0
 
@@ -49,7 +52,7 @@ def batch_engine(candidate: Candidate, store: Store, batch_size: int) -> BatchEn
     if isinstance(engine, RemoteEngine):
         engine.key()
         return RemoteBatch(engine, batch_size)
-    return StandInBatch(engine, batch_size)
+    return StandInBatch(engine, candidate.resources, batch_size)
 
 
 class VllmBatch:
@@ -62,6 +65,14 @@ class VllmBatch:
         self.source = source
         self.chat_template = candidate.engine.chat_template
         self.batch_size = batch_size
+        self.needs = self._needs()
+
+    def _needs(self) -> dict[str, float]:
+        _, replicas = placement.replicas(self.resources)
+        found = Counter({"CPU": _WAITING + 3 * _LIGHT["num_cpus"]})
+        for bundle in placement.bundles(self.resources) * replicas:
+            found.update(bundle)
+        return dict(found)
 
     def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
         """See BatchEngine."""
@@ -73,7 +84,7 @@ class VllmBatch:
             batch_format="pyarrow",
             batch_size=self.batch_size,
             concurrency=1,
-            num_cpus=0.5,
+            num_cpus=_WAITING,
         )
         parameters = sampling.parameters()
         processor = build_processor(
@@ -170,6 +181,7 @@ class RemoteBatch:
     def __init__(self, engine: RemoteEngine, batch_size: int) -> None:
         self.engine = engine
         self.batch_size = batch_size
+        self.needs = {"CPU": _WAITING}
 
     def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
         """See BatchEngine."""
@@ -180,7 +192,7 @@ class RemoteBatch:
             batch_size=self.batch_size,
             concurrency=1,
             max_concurrency=self.engine.concurrency,
-            num_cpus=0.5,
+            num_cpus=_WAITING,
         )
 
 
@@ -201,7 +213,8 @@ class _Ask:
 
     async def __call__(self, table: pa.Table) -> AsyncIterator[pa.Table]:
         conversations = table["messages"].to_pylist()
-        yield _with(table, await asyncio.gather(*map(self._answer, conversations)))
+        answers = await asyncio.gather(*map(self._answer, conversations))
+        yield _with(table, pa.Table.from_pylist(answers, schema=COMPLETION))
 
     async def _answer(self, messages: Any) -> dict[str, Any]:
         from openai import OpenAIError
@@ -225,37 +238,52 @@ class _Ask:
 
 
 class StandInBatch:
-    """Answers the same always; batches take as long as one answer."""
+    """Answers the same always, a batch at a time in each replica; a batch takes one answer's time.
 
-    def __init__(self, engine: StandInEngine, batch_size: int) -> None:
+    Nothing is computed meanwhile: any number of replicas fits on a core.
+    """
+
+    def __init__(self, engine: StandInEngine, resources: Resources, batch_size: int) -> None:
         self.engine = engine
+        _, self.replicas = placement.replicas(resources)
         self.batch_size = batch_size
+        self.needs = {"CPU": self.replicas * _LIGHT["num_cpus"]}
 
     def answer(self, conversations: "Dataset", sampling: Sampling) -> "Dataset":
         """See BatchEngine."""
         reply = partial(_stand_in, engine=self.engine)
         return conversations.map_batches(
-            reply, batch_format="pyarrow", batch_size=self.batch_size, **_LIGHT
+            reply,
+            batch_format="pyarrow",
+            batch_size=self.batch_size,
+            concurrency=self.replicas,
+            **_LIGHT,
         )
 
 
 def _stand_in(table: pa.Table, engine: StandInEngine) -> pa.Table:
     time.sleep(engine.seconds)
-    asked = [
-        sum(len(message["content"].split()) for message in messages)
-        for messages in table["messages"].to_pylist()
-    ]
+    rows = table.num_rows
     said = {
-        "output": engine.reply,
-        "completion_tokens": len(engine.reply.split()),
-        "seconds": engine.seconds,
+        "output": pa.repeat(engine.reply, rows),
+        "prompt_tokens": _words(table["messages"].combine_chunks()),
+        "completion_tokens": pa.repeat(len(engine.reply.split()), rows),
+        "error": pa.nulls(rows, pa.string()),
+        "seconds": pa.repeat(engine.seconds, rows),
     }
-    return _with(table, [{**said, "prompt_tokens": words} for words in asked])
+    return _with(table, pa.table(said).cast(COMPLETION))
 
 
-def _with(table: pa.Table, completions: list[dict[str, Any]]) -> pa.Table:
+def _words(chats: pa.ListArray) -> pa.Array:
+    """How many words each chat has; they stand for tokens."""
+    chat_of = pc.list_parent_indices(chats)
+    words = pc.list_value_length(pc.utf8_split_whitespace(pc.list_flatten(chats).field("content")))
+    counts = np.bincount(chat_of, weights=words, minlength=len(chats))
+    return pa.array(counts.astype(np.int64))
+
+
+def _with(table: pa.Table, answers: pa.Table) -> pa.Table:
     """The caller's columns without the messages, and those of the completions."""
-    answers = pa.Table.from_pylist(completions, schema=COMPLETION)
     given_back = table.drop_columns(["messages"])
     for name in COMPLETION.names:
         given_back = given_back.append_column(name, answers[name])

@@ -4,6 +4,7 @@ Roles that ask candidates know this page only. Which engine serves a candidate i
 ``batch.py`` (Ray Data) and ``online.py`` (Ray Serve). Nothing here imports Ray.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -44,6 +45,11 @@ class BatchEngine(Protocol):
     Rows that fail carry an ``error`` and do not stop the others; an engine that cannot start at
     all raises when the dataset is consumed.
     """
+
+    @property
+    def needs(self) -> Mapping[str, float]:
+        """What it holds of the cluster while it answers, by Ray's names, at most."""
+        ...
 
     def answer(self, conversations: Dataset, sampling: Sampling) -> Dataset:
         """Adds the columns of COMPLETION; lazy, as Ray Data's own operations are.

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from actors.candidate.batch import batch_engine
 from actors.candidate.engine import BatchEngine, Dataset, Sampling
+from actors.candidate.side_by_side import engine_errors, side_by_side
 from actors.examiner.answers import ANSWERS, Messages, Respondent, Row, is_answered
 from actors.examiner.circle import RIGHT, hard_questions, rotations
 from actors.examiner.collected import (
@@ -30,7 +31,6 @@ from actors.examiner.collected import (
     planned_questions,
     publish,
 )
-from actors.examiner.exam import reason
 from actors.examiner.judging import verdict
 from cluster import progress
 from cluster.errors import EngineError
@@ -137,26 +137,25 @@ def _circle_tests(
 def _ask(
     wanted: Iterable[tuple[Respondent, Sequence[Messages]]], settings: CollectSettings, store: Store
 ) -> list[EngineError]:
-    """Has each respondent answer what it has not yet; returns who failed."""
+    """Has each respondent answer what it has not yet; returns what failed."""
     todo = [(each, each.unasked(conversations)) for each, conversations in wanted]
-    work = [
-        _Work(each, unasked, batch_engine(each.candidate, store, settings.batch_size))
+    work = {
+        each.candidate.id: _Work(
+            each, unasked, batch_engine(each.candidate, store, settings.batch_size)
+        )
         for each, unasked in todo
         if unasked
-    ]
-    failures = []
-    for each in work:
-        try:
-            _answer(each, settings)
-        except EngineError as error:
-            log.error("%s", error)
-            failures.append(error)
-    return failures
+    }
+    engines = {id: each.engine for id, each in work.items()}
+    try:
+        side_by_side(engines, lambda id: _answer(work[id], settings))
+    except EngineError as error:
+        return [error]
+    return []
 
 
 def _answer(work: _Work, settings: CollectSettings) -> None:
     import ray
-    from ray.exceptions import RayError
 
     respondent, conversations, engine = work
     name = respondent.candidate.id
@@ -164,13 +163,10 @@ def _answer(work: _Work, settings: CollectSettings) -> None:
     # One block a batch: replicas share the blocks.
     size = settings.batch_size
     blocks = [chats.slice(start, size) for start in range(0, chats.num_rows, size)]
-    try:
+    with engine_errors(name), progress.line(name, chats.num_rows) as line:
         answered = engine.answer(ray.data.from_arrow(blocks), Sampling(respondent.max_tokens))
-        with progress.line(name, chats.num_rows) as line:
-            for part in _parts(answered, settings.part_size, line):
-                respondent.keep(part)
-    except (RayError, ValueError) as error:  # the latter: a configuration that Ray refuses
-        raise EngineError(f"candidate '{name}': {reason(error)}") from error
+        for part in _parts(answered, settings.part_size, line):
+            respondent.keep(part)
     log.info("%s: asked %d", name, chats.num_rows)
 
 

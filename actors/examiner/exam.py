@@ -6,13 +6,13 @@ Owns who is still to be examined, and what failures mean:
   questions asked, is left alone.
 * A row that failed is no wrong answer: it is left out of the card. More than one failed row in
   a hundred would make the card another test's, so the candidate gets none: EngineError.
-* A candidate that fails does not stop the others; the error is raised after them.
+* A candidate that fails does not stop the others; the error is raised after them. As many are
+  examined at once as the cluster has room for (``actors.candidate.side_by_side``).
 
 Where things lie in the store is said in ``records.py``.
 """
 
 import logging
-import re
 import time
 from typing import Any
 
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from actors.candidate.batch import batch_engine
 from actors.candidate.engine import BatchEngine, Sampling
+from actors.candidate.side_by_side import engine_errors, side_by_side
 from actors.examiner.aptitude import AptitudeTest, planned_test
 from actors.examiner.card import CapabilityCard, TaskResult
 from actors.examiner.marking import mark
@@ -40,8 +41,6 @@ from cluster.tables import OUTCOMES, from_rows
 from cluster.zoo import Candidate, Zoo
 
 _FAILED_SHARE = 0.01
-_RAISED = re.compile(r"^[\w.]+(?:Error|Exception)\b.*", re.M)  # the line under a traceback
-_REASON_LENGTH = 400
 
 log = logging.getLogger(__name__)
 
@@ -55,17 +54,14 @@ def examine(zoo: Zoo, settings: Settings, store: Store) -> list[CapabilityCard]:
     """
     test = planned_test(settings.exam)
     todo = [candidate for candidate in zoo.candidates if not _is_examined(candidate, test, store)]
-    engines = [batch_engine(candidate, store, settings.exam.batch_size) for candidate in todo]
+    batch_size = settings.exam.batch_size
+    engines = {candidate.id: batch_engine(candidate, store, batch_size) for candidate in todo}
     write_test(store, test)
-    failures = []
-    for candidate, engine in zip(todo, engines, strict=True):
-        try:
-            _examine_one(candidate, engine, test, settings.exam.batch_size, store)
-        except EngineError as error:
-            log.error("%s", error)
-            failures.append(error)
-    if failures:
-        raise EngineError("; ".join(str(error) for error in failures)) from failures[0]
+
+    def give(id: str) -> None:
+        _examine_one(zoo.candidate(id), engines[id], test, batch_size, store)
+
+    side_by_side(engines, give)
     return load_cards(store, test.hash, zoo.ids())
 
 
@@ -110,7 +106,6 @@ def _examine_one(
 def _outcomes(model_id: str, engine: BatchEngine, test: AptitudeTest, batch_size: int) -> pa.Table:
     """OUTCOMES of all questions asked, failed rows included."""
     import ray
-    from ray.exceptions import RayError
 
     asked = test.asked().to_pylist()
     chats = pa.table(
@@ -121,24 +116,15 @@ def _outcomes(model_id: str, engine: BatchEngine, test: AptitudeTest, batch_size
     )
     # One block a batch: replicas share the blocks.
     blocks = [chats.slice(start, batch_size) for start in range(0, len(asked), batch_size)]
-    try:
+    with engine_errors(model_id):
         answered = engine.answer(ray.data.from_arrow(blocks), Sampling(test.max_tokens))
         with progress.line(model_id, len(asked)) as line:
             rows = list(line.counted(answered.iter_rows()))
-    except (RayError, ValueError) as error:  # the latter: a configuration that Ray refuses
-        raise EngineError(f"candidate '{model_id}': {reason(error)}") from error
     questions = {question["question_id"]: question for question in asked}
     for row in rows:
         row["model_id"] = model_id
         row["score"] = mark(row["output"], questions[row["question_id"]])
     return from_rows(rows, OUTCOMES)
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, of an error whose text holds the tracebacks of other processes."""
-    text = str(error).partition("Failed to apply UDF")[0]  # there Ray explains its retries
-    last = text[max((found.start() for found in _RAISED.finditer(text)), default=0) :]
-    return " ".join(last.split())[:_REASON_LENGTH]
 
 
 def _check_failures(model_id: str, outcomes: pa.Table) -> None:

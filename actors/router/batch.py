@@ -1,41 +1,31 @@
-"""Routes a whole data set of instructions on Ray Data: score, choose, answer, write.
+"""Routes a whole data set of instructions: score, choose, answer, write, part by part.
 
-Rows are grouped by the candidate that was chosen, so that each engine gets full batches and only
-one candidate's weights are loaded at a time. A part that is written is not computed again.
+The data set is cut into parts of ``routing.part_rows`` instructions. All of them are scored first
+(``batch_scores``); then every candidate answers what it was chosen for (``batch_answers``), so that
+an engine starts once and gets full batches; candidates work side by side as far as the cluster has
+room. Rows pass through workers only: neither they nor the driver hold more than a few parts.
 
-    routed/NAME/asked.json         what is routed, and by what
-    routed/NAME/scored.parquet     every instruction, its scores and its candidate (SCORED)
-    routed/NAME/answers/ID.parquet the CHOICES rows of one candidate
-    routed/NAME/complete.json      how many each candidate answered; written last
+    routed/NAME/asked.json               what is routed, and by what
+    routed/NAME/scored/PART.parquet      a part's instructions, scores and candidates (SCORED)
+    routed/NAME/scored/complete.json     how many of each part each candidate shall answer
+    routed/NAME/answers/ID/PART.parquet  the CHOICES rows of one candidate, in the data set's order
+    routed/NAME/answers/-/PART.parquet   those of instructions that could not be scored
+    routed/NAME/complete.json            how many each candidate answered; written last
 
-Instructions, and the answers of one candidate, pass through the driver's memory.
+A file that is there is whole, and is not made again. Every instruction stands in one row of
+``answers``.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import ray
-from ray.data import ActorPoolStrategy, Dataset
-
 from actors.candidate.batch import batch_engine
-from actors.candidate.engine import BatchEngine, Sampling
+from actors.candidate.side_by_side import side_by_side
+from actors.router.batch_answers import answer_parts
+from actors.router.batch_scores import Counts, score_parts
+from actors.router.instructions import files
 from actors.router.rules import Rules, operator_rules
 from cluster.errors import SettingsError
-from cluster.settings import FilterSettings, Settings
+from cluster.settings import Settings
 from cluster.store import MARKER, Store
-from cluster.tables import CHOICES, MESSAGE, SCORE, check_instructions, read_table
 from cluster.zoo import Zoo
-
-SCORED = pa.schema(
-    [
-        pa.field("instruction_id", pa.string(), False),
-        pa.field("messages", pa.list_(MESSAGE), False),
-        pa.field("scores", pa.list_(SCORE), False),
-        pa.field("model_id", pa.string(), False),
-    ]
-)
 
 
 def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
@@ -45,7 +35,9 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
         SettingsError: no instructions are named, the router's settings do not fit the zoo, or the
             output folder holds another data set.
         TableError: the instructions break a rule of their table.
-        StoreError: the selector, a card or a model folder is not in the store.
+        StoreError: the selector, a card or a model folder is not in the store, or it cannot be
+            written to.
+        EngineError: a candidate could not answer at all; the others did.
     """
     routing = settings.routing
     if routing.instructions is None:
@@ -55,40 +47,42 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
     engines = {
         id: batch_engine(zoo.candidate(id), store, routing.batch_size) for id in rules.answering()
     }
-    scored = _score_once(base, rules, settings, store)
-    counts = {
-        model_id: _answer_once(base, model_id, engine, scored, settings, store)
-        for model_id, engine in engines.items()
-    }
-    store.write_json(f"{base}/{MARKER}", counts)
+    counts = _scored(base, rules, settings, store)
+    shares = {id: {part: of[id] for part, of in counts.items() if id in of} for id in engines}
+
+    def answer(id: str) -> None:
+        answer_parts(base, id, engines[id], shares[id], settings, store)
+
+    side_by_side({id: engine for id, engine in engines.items() if shares[id]}, answer)
+    answered = {id: sum(parts.values()) for id, parts in shares.items()}
+    store.write_json(f"{base}/{MARKER}", answered)
+    return answered
+
+
+def _scored(base: str, rules: Rules, settings: Settings, store: Store) -> Counts:
+    place = f"{base}/scored/{MARKER}"
+    complete = store.exists(place)
+    asked = _asked(rules, settings) | ({} if complete else _source(settings))
+    if store.exists(f"{base}/asked.json"):
+        before = store.read_json(f"{base}/asked.json")
+        if any(before.get(key) != value for key, value in asked.items()):
+            raise SettingsError(
+                f"key 'routing.output': {store.url_of(base)} was routed with other instructions, "
+                "selector, candidates, policy or prices; name another folder"
+            )
+    if complete:
+        found: Counts = store.read_json(place)
+        return found
+    counts = score_parts(base, asked, rules, settings, store)
+    store.write_json(place, counts)
     return counts
 
 
-def _answer_once(
-    base: str,
-    model_id: str,
-    engine: BatchEngine,
-    scored: pa.Table,
-    settings: Settings,
-    store: Store,
-) -> int:
-    place = f"{base}/answers/{model_id}.parquet"
-    if store.exists(place):
-        return int(store.read_table(place).num_rows)
-    chosen = scored.filter(pc.equal(scored["model_id"], model_id))
-    if chosen.num_rows:  # else no engine needs to start
-        routing = settings.routing
-        sampling = Sampling(max_tokens=routing.max_tokens)
-        answers = _collected(engine.answer(_blocks(chosen, routing.batch_size), sampling))
-        store.write_table(place, answers.select(CHOICES.names).cast(CHOICES))
-    return int(chosen.num_rows)
-
-
-def _score_once(base: str, rules: Rules, settings: Settings, store: Store) -> pa.Table:
-    source, gpus = str(settings.routing.instructions), settings.router.selector_gpus
+def _asked(rules: Rules, settings: Settings) -> dict[str, object]:
     before = settings.router.filter
-    asked = {
-        "instructions": source,
+    return {
+        "instructions": settings.routing.instructions,
+        "part_rows": settings.routing.part_rows,
         "selector": settings.selector_name,
         "filter": before and before.model_dump(),
         "candidates": sorted(rules.candidates),
@@ -96,88 +90,8 @@ def _score_once(base: str, rules: Rules, settings: Settings, store: Store) -> pa
         "escalation": rules.escalation and rules.escalation.model_dump(),
         "prices": rules.prices,
     }
-    if store.exists(f"{base}/asked.json") and store.read_json(f"{base}/asked.json") != asked:
-        raise SettingsError(
-            f"key 'routing.output': {store.url_of(base)} was routed with other instructions, "
-            "selector, candidates, policy or prices; name another folder"
-        )
-    if store.exists(f"{base}/scored.parquet"):
-        return store.read_table(f"{base}/scored.parquet")
-    instructions = check_instructions(read_table(source), source)
-    store.write_json(f"{base}/asked.json", asked)
-    scored = _blocks(instructions, settings.routing.batch_size).map_batches(
-        _Score,
-        fn_constructor_args=(
-            store.url,
-            settings.selector_name,
-            rules,
-            "cuda" if gpus else "cpu",
-            before,
-        ),
-        num_gpus=gpus,
-        compute=ActorPoolStrategy(size=settings.router.selector_replicas),
-        batch_format="pyarrow",
-    )
-    table = _collected(scored).cast(SCORED)
-    store.write_table(f"{base}/scored.parquet", table)
-    return table
 
 
-def _blocks(table: pa.Table, rows: int) -> Dataset:
-    """The table in blocks of one batch each: replicas share the blocks."""
-    slices = [table.slice(start, rows) for start in range(0, table.num_rows, rows)]
-    return ray.data.from_arrow(slices)
-
-
-def _collected(rows: Dataset) -> pa.Table:
-    return pa.concat_tables(ray.get(rows.to_arrow_refs()))
-
-
-class _Score:
-    """Scores batches of INSTRUCTIONS and chooses: gives SCORED."""
-
-    def __init__(
-        self,
-        store_url: str,
-        selector_name: str,
-        rules: Rules,
-        device: str,
-        before: FilterSettings | None,
-    ) -> None:
-        # Here and not on top: this module is imported by every worker that moves a block, and
-        # each would take seconds to import torch, which only this actor needs.
-        from actors.selector.instruction import instruction_text
-        from actors.selector.stored import load_stored
-
-        self.text = instruction_text
-        self.selector, self.cards = load_stored(
-            Store(store_url), selector_name, rules.candidates, device, before
-        )
-        self.rules = rules
-
-    def __call__(self, instructions: pa.Table) -> pa.Table:
-        messages = [_messages(row) for row in instructions.to_pylist()]
-        scored = self.selector.scores([self.text(chat) for chat in messages], self.cards)
-        ids = [card.model_id for card in self.cards]
-        scores = [dict(zip(ids, row, strict=True)) for row in scored.tolist()]
-        rows = [
-            {
-                "instruction_id": instruction_id,
-                "messages": chat,
-                "scores": [{"model_id": id, "score": score} for id, score in of.items()],
-                "model_id": self._chosen(of),
-            }
-            for instruction_id, chat, of in zip(
-                instructions["instruction_id"].to_pylist(), messages, scores, strict=True
-            )
-        ]
-        return pa.Table.from_pylist(rows, schema=SCORED)
-
-    def _chosen(self, scores: Mapping[str, float]) -> str:
-        choice = self.rules.choice(scores)
-        assert choice, "every candidate has a score, and none is passed over"
-        return choice.candidate
-
-
-def _messages(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    return row["messages"] or [{"role": "user", "content": row["prompt"]}]
+def _source(settings: Settings) -> dict[str, object]:
+    """What tells that the instructions are still those that a part of was scored."""
+    return {"files": [list(file) for file in files(str(settings.routing.instructions))]}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
@@ -38,6 +39,7 @@ from actors.tuner.stages import (
     stage_settings,
 )
 from actors.tuner.steps import Batcher, train_step
+from cluster.errors import StoreError
 from cluster.settings import TuningSettings
 
 _PROGRESS = "progress.json"
@@ -133,12 +135,16 @@ class Course:
         (folder / _PROGRESS).write_text(json.dumps(progress, indent=2))
 
     def resume(self, folder: Path) -> None:
-        """Goes on from a folder that ``save`` wrote; call it before ``steps``."""
-        progress = json.loads((folder / _PROGRESS).read_text())
+        """Goes on from a folder that ``save`` wrote; call it before ``steps``.
+
+        Raises:
+            StoreError: a file is damaged; the message names it.
+        """
+        progress = _progress(folder / _PROGRESS)
         self._enter(progress["stage"])
         self._step = int(progress["step"])
         learning = self._learning()
-        weights = load_file(folder / _NETWORK)
+        weights = _tensors(folder / _NETWORK)
         assert weights.keys() == learning.keys(), folder
         with torch.no_grad():
             for name, weight in weights.items():
@@ -215,10 +221,26 @@ def _gathered(tensors: Mapping[str, Tensor], keep: bool) -> dict[str, Tensor]:
     return kept
 
 
+def _progress(file: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{file}: cannot be read: {error}") from error
+    return found
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        found: dict[str, Tensor] = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"{file}: cannot be read: {error}") from error
+    return found
+
+
 def _load_optimizer(optimizer: AdamW, file: Path, param_groups: list[dict[str, Any]]) -> None:
     learning = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = defaultdict(dict)
-    for key, tensor in load_file(file).items():
+    for key, tensor in _tensors(file).items():
         index, _, name = key.partition(".")
         weight = learning[int(index)]
         whole_moment = tensor.shape == weight.shape  # else it counts steps

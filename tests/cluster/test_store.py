@@ -1,12 +1,16 @@
 """The store: whole writes, clear errors, and filesystems that are not local."""
 
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pytest
 
@@ -26,7 +30,8 @@ def folder_with(path: Path, **files: str) -> Path:
     return path
 
 
-def test_json_and_tables_come_back(store: Store) -> None:
+def test_json_and_tables_come_back(any_store: Store) -> None:
+    store = any_store
     store.write_json("exams/t/card.json", {"a": 1, "ü": [2]})
     assert store.read_json("exams/t/card.json") == {"a": 1, "ü": [2]}
     table = pa.table({"x": [1, 2]})
@@ -36,26 +41,32 @@ def test_json_and_tables_come_back(store: Store) -> None:
     assert store.names("nowhere") == []
 
 
-def test_errors_name_the_file(store: Store) -> None:
-    with pytest.raises(StoreError, match=r"store/a\.json: no such file"):
-        store.read_json("a.json")
+def test_errors_name_the_file(any_store: Store) -> None:
+    store = any_store
+    for ask in (store.read_json, store.read_table, store.delete):
+        with pytest.raises(StoreError, match=r"store/a\.json.*: no such file"):
+            ask("a.json")
     store.write_bytes("a.json", b"{")
-    with pytest.raises(StoreError, match=r"a\.json: is no JSON"):
+    with pytest.raises(StoreError, match=r"a\.json.*: is no JSON"):
         store.read_json("a.json")
-    with pytest.raises(StoreError, match=r"a\.json: is no Parquet"):
+    with pytest.raises(StoreError, match=r"a\.json.*: is no Parquet"):
         store.read_table("a.json")
     with pytest.raises(StoreError, match="store 'nope://x'"):
         Store("nope://x")
+    with pytest.raises(StoreError, match=r"holds a secret.*AWS_SECRET_ACCESS_KEY") as told:
+        Store("s3://key:sesame@bucket/store")
+    assert "sesame" not in str(told.value)
 
 
-def test_folders_count_once_they_are_whole(store: Store, tmp_path: Path) -> None:
+def test_folders_count_once_they_are_whole(any_store: Store, tmp_path: Path) -> None:
+    store = any_store
     store.put_folder("models/m", folder_with(tmp_path / "m", weights="1"))
     assert (store.local_folder("models/m") / "weights").read_text() == "1"
     store.put_folder("models/m", folder_with(tmp_path / "m2", weights="2"))
     assert (store.local_folder("models/m") / "weights").read_text() == "2"
-    with pytest.raises(StoreError, match="models/absent: no such folder; in models/: m"):
+    with pytest.raises(StoreError, match=r"models/absent.*: no such folder; in models/: m"):
         store.local_folder("models/absent")
-    (store.local_folder("models/m") / "complete.json").unlink()
+    store.delete("models/m/complete.json")
     with pytest.raises(StoreError, match="no such folder"):
         store.local_folder("models/m")
 
@@ -73,7 +84,8 @@ def test_a_remote_filesystem_serves_local_copies(tmp_path: Path) -> None:
     assert store.local_folder("models/m") == copy
 
 
-def test_model_sources(store: Store, tmp_path: Path) -> None:
+def test_model_sources(any_store: Store, tmp_path: Path) -> None:
+    store = any_store
     store.put_folder("models/m", folder_with(tmp_path / "m", weights="1"))
     assert model_source("store://models/m", store) == str(store.local_folder("models/m"))
     assert model_source("org/name", store) == "org/name"
@@ -107,3 +119,80 @@ def test_a_killed_writer_leaves_a_whole_file(store: Store) -> None:
         process.stdout.close()
         assert len(store.read_bytes("file")) in (1, 40_000_000)
         assert store.names("") == ["file"]
+
+
+def test_rows_are_read_of_the_row_groups_that_have_them(any_store: Store) -> None:
+    tables = [pa.table({"id": [id] * 3, "x": [1, 2, 3]}) for id in "ab"]
+    any_store.write_table("t.parquet", *tables)
+    assert any_store.read_table("t.parquet") == pa.concat_tables(tables)
+    found = any_store.read_table("t.parquet", ["x"], pc.field("id") == "b")
+    assert found == tables[1].select(["x"])
+
+
+def test_a_truncated_table_is_named(any_store: Store) -> None:
+    any_store.write_table("t.parquet", pa.table({"x": list(range(10_000))}))
+    whole = any_store.read_bytes("t.parquet")
+    for part in (whole[:-100], whole[: len(whole) // 2], whole[:4], whole[2000:], b""):
+        any_store.write_bytes("t.parquet", part)
+        with pytest.raises(StoreError, match=r"t\.parquet[^\n]*: is no Parquet") as told:
+            any_store.read_table("t.parquet")
+        assert "\n" not in str(told.value)
+
+
+def test_a_folder_put_again_is_downloaded_again(s3_server: Any, tmp_path: Path) -> None:
+    url = s3_server.new_bucket()
+    for weights in ("1", "2"):
+        folder = folder_with(tmp_path / weights, weights=weights)
+        Store(url).put_folder("models/m", folder)
+        assert (Store(url).local_folder("models/m") / "weights").read_text() == weights
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from cluster.errors import StoreError
+from cluster.store import Store
+store = Store(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+for write in (
+    lambda: store.write_bytes("file", b"new" * (1 << 20)),
+    lambda: store.put_folder("models/m", Path(sys.argv[2])),
+):
+    try:
+        write()
+    except StoreError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_told_and_overwrites_nothing(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    store.write_bytes("file", b"old")
+    store.put_folder("models/m", folder_with(tmp_path / "m", weights="old"))
+    large = folder_with(tmp_path / "large", weights="new" * (1 << 20))
+    told = subprocess.run(
+        [sys.executable, "-c", FULL, store.url, str(large)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path.cwd(),
+        check=True,
+    ).stdout.splitlines()
+    assert len(told) == 2
+    assert re.search(r"store/file: .*File too large", told[0])
+    assert re.search(r"store/models/m: .*File too large", told[1])
+    assert store.read_bytes("file") == b"old"
+    assert (store.local_folder("models/m") / "weights").read_text() == "old"
+    left = [file.name for file in Path(store.url).rglob("*") if file.name.startswith(".")]
+    assert not left
+
+
+def test_a_store_that_is_away_is_waited_for(mortal_s3_server: Any) -> None:
+    server = mortal_s3_server
+    url = server.new_bucket()
+    server.stop()
+    with pytest.raises(StoreError, match=r"bucket-.*/store/a\.json.*: .*NETWORK_CONNECTION"):
+        Store(url, waits=()).read_json("a.json")
+    back = threading.Thread(target=server.start)
+    back.start()
+    assert Store(url, waits=[5.0] * 4).names("exams") == []
+    back.join()

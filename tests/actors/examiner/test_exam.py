@@ -41,7 +41,8 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "store"))
 
 
-def test_stand_ins_score_the_share_of_their_letter(ray_cluster: None, store: Store) -> None:
+def test_stand_ins_score_the_share_of_their_letter(ray_cluster: None, any_store: Store) -> None:
+    store = any_store
     always = zoo(stand_in("always-a", "A"), stand_in("always-b", "The answer is (B)."))
     cards = examine(always, settings(store), store)
     test = planned_test(settings(store).exam)

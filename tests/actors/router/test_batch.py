@@ -1,9 +1,14 @@
 """Batch routing with stand-in candidates: every instruction once, and nothing done twice."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.fs as pafs
 import pytest
 
 from actors.examiner.card import CapabilityCard
@@ -12,7 +17,7 @@ from cluster.errors import SettingsError, TableError
 from cluster.settings import RouterSettings, SelectorSettings, Settings
 from cluster.store import Store
 from cluster.tables import CHOICES
-from cluster.zoo import Zoo, load_zoo
+from cluster.zoo import Candidate, Zoo, load_zoo
 
 ZOO = """
 name: stand-ins
@@ -28,6 +33,7 @@ Prepared = tuple[Zoo, Settings, Store]
 @pytest.fixture
 def prepared(
     tmp_path: Path,
+    any_store: Store,
     tiny_sources: Callable[[], SelectorSettings],
     make_card: Callable[..., CapabilityCard],
     put_selector: Callable[..., None],
@@ -41,15 +47,34 @@ def prepared(
     (tmp_path / "instructions.jsonl").write_text(text)
     settings = Settings.model_validate(
         {
-            "store": str(tmp_path / "store"),
+            "store": any_store.url,
             "zoo": str(tmp_path / "zoo.yaml"),
             "selector": tiny_sources(),
-            "routing": {"instructions": str(tmp_path / "instructions.jsonl"), "batch_size": 8},
+            "routing": {
+                "instructions": str(tmp_path / "instructions.jsonl"),
+                "batch_size": 8,
+                "part_rows": 16,
+            },
         }
     )
     cards = {"says-a": [0.9, 0.2], "says-b": [0.1, 0.8], "never-best": [0.5, 0.5]}
     put_selector(settings, [make_card(id, accuracies) for id, accuracies in cards.items()])
-    return load_zoo(settings.zoo), settings, Store(settings.store)
+    return load_zoo(settings.zoo), settings, any_store
+
+
+def parts(store: Store, id: str) -> dict[str, pa.Table]:
+    """A candidate's answers by the name of their part."""
+    folder = f"routed/routed/answers/{id}"
+    found = {name: store.read_table(f"{folder}/{name}") for name in store.names(folder)}
+    assert all(table.schema.equals(CHOICES) for table in found.values())
+    return found
+
+
+def written(store: Store) -> dict[str, Any]:
+    """When each file of the output was written."""
+    folder = store.path("routed/routed")
+    found = store.filesystem.get_file_info(pafs.FileSelector(folder, recursive=True))
+    return {info.path.removeprefix(f"{folder}/"): info.mtime for info in found if info.is_file}
 
 
 @pytest.mark.slow
@@ -60,12 +85,9 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
     counts = route(zoo, settings, store)
     assert sum(counts.values()) == 41
     assert store.read_json("routed/routed/complete.json") == counts
-    rows = []
-    for id in (id for id, count in counts.items() if count):
-        answers = store.read_table(f"routed/routed/answers/{id}.parquet")
-        assert answers.schema.equals(CHOICES)
-        assert answers.num_rows == counts[id]
-        rows += answers.to_pylist()
+    answers = {id: parts(store, id) for id, count in counts.items() if count}
+    rows = [row for of in answers.values() for table in of.values() for row in table.to_pylist()]
+    assert len(rows) == 41
     assert {row["instruction_id"] for row in rows} == {f"i{n}" for n in range(40)} | {"chat"}
     replies = {"says-a": "A", "says-b": "B", "never-best": "C"}
     for row in rows:
@@ -74,14 +96,25 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
         assert scores[row["model_id"]] == max(scores.values())
         assert row["output"] == replies[row["model_id"]]
 
-    # A part that is missing is answered again, and only that.
+    # A part that is missing is made again, and only that.
     id = max(counts, key=counts.__getitem__)
-    Path(store.path(f"routed/routed/answers/{id}.parquet")).unlink()
-    scored = Path(store.path("routed/routed/scored.parquet"))
-    written = scored.stat().st_mtime_ns
+    for name in (
+        f"answers/{id}/00000001.parquet",
+        "scored/00000002.parquet",
+        "scored/complete.json",
+    ):
+        store.delete(f"routed/routed/{name}")
+    before = written(store)
     assert route(zoo, settings, store) == counts
-    assert scored.stat().st_mtime_ns == written
-    assert store.read_table(f"routed/routed/answers/{id}.parquet").num_rows == counts[id]
+    again = {name for name, when in written(store).items() if before.get(name) != when}
+    assert again == {
+        "complete.json",
+        "asked.json",
+        "scored/complete.json",
+        "scored/00000002.parquet",
+        f"answers/{id}/00000001.parquet",
+    }
+    assert parts(store, id) == answers[id]
 
     others: list[dict[str, object]] = [
         {"selector_name": "another"},
@@ -92,9 +125,54 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
             route(zoo, settings.model_copy(update=other), store)
 
 
+@pytest.mark.parametrize("any_store", ["local"], indirect=True)
 def test_bad_instructions_start_nothing(prepared: Prepared, tmp_path: Path) -> None:
     zoo, settings, store = prepared
     (tmp_path / "instructions.jsonl").write_text('{"question": "what?"}')
     with pytest.raises(TableError, match=r"instructions\.jsonl: each row needs either 'prompt'"):
         route(zoo, settings, store)
     assert not store.exists("routed")
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An endpoint that calls every request a bad one."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(400)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("any_store", ["local"], indirect=True)
+def test_rows_that_fail_carry_their_error_and_stop_nothing(
+    ray_cluster: None, prepared: Prepared, tmp_path: Path, refusing: str
+) -> None:
+    zoo, settings, store = prepared
+    away = {"kind": "remote", "url": refusing, "model": "nobody"}
+    candidates = [
+        zoo.candidate("says-a"),
+        Candidate.model_validate({"id": "says-b", "engine": away}),
+    ]
+    rows: list[dict[str, object]] = [{"prompt": f"Instruction {n * n}"} for n in range(12)]
+    rows.insert(5, {"messages": [{"role": "user", "content": ""}]})
+    (tmp_path / "instructions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    here = RouterSettings.model_validate({"candidates": ["says-b"]})
+    two = Zoo(name="two", candidates=candidates)
+    assert route(two, settings.model_copy(update={"router": here}), store) == {"says-b": 12}
+    (failed,) = parts(store, "says-b").values()
+    assert failed["instruction_id"].to_pylist() == [str(n) for n in range(13) if n != 5]
+    assert failed["output"].null_count == 12
+    assert all("BadRequestError" in error for error in failed["error"].to_pylist())
+    (unscored,) = (table.to_pylist() for table in parts(store, "-").values())
+    assert [row["instruction_id"] for row in unscored] == ["5"]
+    assert unscored[0]["model_id"] is None
+    assert "messages with text" in unscored[0]["error"]

@@ -12,6 +12,7 @@ from actors.selector.network import ModelSat, create
 from actors.tuner.course import Course, Step, Worker
 from actors.tuner.groups import draw_groups, groups_of
 from actors.tuner.samples import Record, read_samples
+from cluster.errors import StoreError
 from cluster.settings import SelectorSettings, StageSettings, TuningSettings
 from cluster.store import Store
 
@@ -96,6 +97,19 @@ def test_a_state_holds_no_pickle_and_in_stage_1_only_the_connector(
     files = {file.name: file.stat().st_size for file in tmp_path.iterdir() if file.is_file()}
     assert files.keys() == {"progress.json", "network.safetensors", "optimizer.safetensors"}
     assert files["network.safetensors"] < 4 * 48 * 32 + 500
+
+
+@pytest.mark.parametrize("name", ["progress.json", "network.safetensors", "optimizer.safetensors"])
+def test_a_state_that_was_cut_off_is_named(
+    fresh: Callable[[], ModelSat], records: list[Record], tmp_path: Path, name: str
+) -> None:
+    course = Course(fresh(), records, TUNING)
+    next(course.steps())
+    course.save(tmp_path)
+    file = tmp_path / name
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(StoreError, match=rf"{name}: cannot be read"):
+        Course(fresh(), records, TUNING).resume(tmp_path)
 
 
 class Recorder(nn.Module):

@@ -1,4 +1,4 @@
-"""What tests of several roles share: a Ray cluster on this machine, and a store of real models."""
+"""What tests of several roles share: a Ray cluster on this machine, real models, a browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.store import Store
+from tests.browser import DRIVER, Browser, chromium
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,3 +35,12 @@ def laptop_models() -> Store:
     for name in PACKAGED:
         prepare(store, name)
     return store
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium."""
+    if DRIVER is None:
+        pytest.skip("chromedriver is not installed")
+    with chromium(tmp_path_factory.mktemp("chromium")) as window:
+        yield window

@@ -49,6 +49,10 @@ class Browser:
         """The accessible name of an element."""
         return str(self._get(f"element/{self._element(selector)}/computedlabel"))
 
+    def count(self, selector: str) -> int:
+        """How many elements a CSS selector finds."""
+        return int(self.script("return document.querySelectorAll(arguments[0]).length", selector))
+
     def wait(self, holds: Callable[[], bool], seconds: float = 20) -> None:
         """Waits until something holds. Raises AssertionError if it does not in time."""
         end = time.monotonic() + seconds

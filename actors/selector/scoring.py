@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -75,6 +76,11 @@ class Selector:
         self._bias = calibration["bias"] if calibration and sound else 0.0
         self._perturbations = model.settings.perturbations
         self._capabilities: dict[str, list[CardTokens]] = {}  # of a card's tasks and notes
+
+    @property
+    def encoder(self) -> SentenceTransformer:
+        """The network's capability encoder."""
+        return self._model.encoder
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]

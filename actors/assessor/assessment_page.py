@@ -47,15 +47,17 @@ class _Part(Section):
 def assessment_page(plan: Plan, measured: Measured) -> str:
     """The whole page; figures stand in it where the plan wants plots."""
     parts = _parts(plan, measured)
+    figures = _figures(plan, measured) if plan.plots else {}
+    overview = [_OVERVIEW] if ("accuracy", "") in figures else []
     return render(
         "assessment.html",
         title=f"Assessment: {plan.name}",
         introduction=introduction(plan),
-        overview=_OVERVIEW,
+        overview=overview,
         parts=parts,
         reading=READING,
-        sections=[_OVERVIEW, *parts, _READING],
-        figures=_figures(plan, measured) if plan.plots else {},
+        sections=[*overview, *parts, _READING],
+        figures=figures,
     )
 
 

@@ -22,6 +22,7 @@ from torch.nn.functional import logsigmoid
 from actors.examiner.card import CapabilityCard
 from actors.selector import checkpoint
 from actors.selector.capability import CardTokens
+from actors.selector.hub import selector_folder
 from actors.selector.network import ModelSat
 from actors.selector.packed import check_decoder, packed_log_odds
 from actors.selector.scorer import Scorer
@@ -31,12 +32,17 @@ class AutoSelector:
     """Loads a selector of either kind, as the auto classes of transformers do."""
 
     @staticmethod
-    def from_pretrained(folder: str | Path, device: str = "cpu") -> Scorer:
+    def from_pretrained(name: str | Path, device: str = "cpu") -> Scorer:
         """The selector that ``checkpoint.save`` wrote.
 
+        Args:
+            name: its folder; or its hub id, ``OWNER/NAME``, where no folder is called so.
+            device: where it runs.
+
         Raises:
-            StoreError: the folder is not whole, or of another format.
+            StoreError: the folder is not there, not whole, or of another format.
         """
+        folder = selector_folder(name)
         model = checkpoint.load(folder)
         if isinstance(model, ModelSat):
             tuned_on = checkpoint.about(folder)["tuned_on"] or {}

@@ -13,7 +13,7 @@ const WHY = {
 };
 
 const at = (id) => document.getElementById(id);
-const percent = (share) => `${(100 * share).toFixed(0)}%`;
+const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;
 let auto = null; // the model name that lets the router choose
 let cards = []; // of the candidates, as /v1/models tells them
 let asking = null; // aborts what is under way
@@ -37,7 +37,7 @@ function row(name, cells) {
 function bar(share, label) {
   const place = made("span");
   place.append(made("meter", "", { min: 0, max: 1, value: share, ariaLabel: label }));
-  place.append(percent(share));
+  place.append(percent(share, 1));
   return place;
 }
 
@@ -65,6 +65,7 @@ async function ask(event) {
   const messages = [{ role: "user", content: at("instruction").value }];
   for (const id of ["answer", "choice"]) at(id).textContent = "";
   for (const id of ["scores", "tasks"]) at(id).tBodies[0].replaceChildren();
+  at("asked").hidden = false;
   at("stop").disabled = false;
   try {
     if (!auto) await showCandidates();
@@ -146,6 +147,7 @@ async function showCandidates() {
   cards = others;
   const { candidates, policy } = first.metadata;
   at("policy").textContent = `Model '${auto}' chooses among ${candidates.length} by policy '${policy.kind}'.`;
+  at("known").hidden = false;
   at("candidates").replaceChildren(...cards.map(cardOf));
 }
 

@@ -21,6 +21,14 @@ pytestmark = pytest.mark.slow
 PORT = 8301
 PROMPT = "marked-prompt-5b1f"
 CHAT = [{"role": "user", "content": PROMPT}]
+# Notes which parts of the page are filled, in their order.
+WATCH = """
+window.seen = [];
+for (const id of ["scores", "answer"]) {
+  const note = () => seen.includes(id) || seen.push(id);
+  new MutationObserver(note).observe(document.getElementById(id), {childList: true, subtree: true});
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +108,10 @@ def test_the_page_in_a_browser(served: str, alice: tuple[str, str], browser: Bro
     assert browser.label("#key").startswith("API key")
     browser.type("#key", alice[0])
     browser.type("#instruction", "<b>Which</b> of you?")
+    browser.script(WATCH)
     browser.click("button[type=submit]")
     browser.wait(lambda: browser.text("#status") == "Done.")
+    assert browser.script("return seen.slice(0, 2)") == ["scores", "answer"]
     answer = browser.text("#answer")
     assert answer in ("A or so", "B or so")
     chosen = browser.text("#scores .chosen th")

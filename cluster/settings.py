@@ -434,6 +434,7 @@ class RouterSettings(Section):
     selector_batch: int = Field(32, ge=1, description="instructions scored together at most")
 
     guard: GuardSettings = GuardSettings()
+    page: bool = Field(True, description="a page for people at /, open without a key")
 
     @model_validator(mode="after")
     def _selector_can_be_placed(self) -> "RouterSettings":

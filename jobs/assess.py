@@ -10,8 +10,8 @@ def run(settings: Plan) -> Result:
     from actors.assessor.assessment import assess
     from actors.assessor.coverage import coverage
     from actors.assessor.figures import MEAN, setting_figures
+    from actors.assessor.findings import Measured
     from actors.assessor.methods import methods
-    from actors.assessor.page import Measured
     from actors.assessor.parts import read_source
     from actors.assessor.replay import replay_releases
     from actors.assessor.report import check_output, write_report

@@ -21,6 +21,9 @@ def run(
     to: Annotated[
         str | None, typer.Option(metavar="FILE", help="write all findings there, as JSON")
     ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="write a page for browsers there")
+    ] = None,
 ) -> Result:
     """Tells gaps, models and questions that stand there twice, and what could be gained."""
     import json
@@ -30,13 +33,17 @@ def run(
 
     from actors.assessor import check_text
     from actors.assessor.check import check
+    from actors.assessor.check_page import check_page
     from cluster.store import Store
 
     checked = check(folders, tasks, None if models is None else models.split(","))
     found = check_text.as_json(checked)
-    if to is not None:
-        place = Path(to).absolute()
-        Store(str(place.parent)).write_bytes(place.name, found.encode())
+    written = {to: found} if to is not None else {}
+    if html is not None:
+        written[html] = check_page(checked)
+    for name, text in written.items():
+        place = Path(name).absolute()
+        Store(str(place.parent)).write_bytes(place.name, text.encode())
     console = Console(soft_wrap=True)
     with console.capture() as shown:
         check_text.show(checked, console)

@@ -1,4 +1,4 @@
-"""What tests of several roles share: Ray on this machine, an S3 server, a store of real models."""
+"""What tests of several roles share: Ray on this machine, S3, real models, a browser."""
 
 import socket
 import subprocess
@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from cluster.store import Store
+from tests.browser import DRIVER, Browser, chromium
 
 ROOT = Path(__file__).parents[1]
 # What clients of an S3 server must have; the one of the tests does not look at it.
@@ -115,3 +116,12 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         return Store(str(tmp_path / "store"))
     server: S3Server = request.getfixturevalue("s3_server")
     return Store(server.new_bucket())
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium."""
+    if DRIVER is None:
+        pytest.skip("chromedriver is not installed")
+    with chromium(tmp_path_factory.mktemp("chromium")) as window:
+        yield window

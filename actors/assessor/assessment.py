@@ -42,6 +42,7 @@ class Run:
     left_out: int  # questions of the part that not all of the zoo were asked
     best: str  # the best single candidate, as far as can be known before measuring
     scores: Mapping[str, Scores]  # of each method, [N, M]; -inf: it cannot score the candidate
+    cards: Sequence[CapabilityCard]  # of the zoo, as the methods read them
     tuned_questions: int
     exam_tasks: int
     exam_questions: int
@@ -127,6 +128,7 @@ class Assessment:
             left_out=len(part) - len(measured),
             best=self._best_single(case, zoo_exam),
             scores=scores,
+            cards=zoo_exam.of(case.zoo),
             tuned_questions=len(tuning),
             exam_tasks=len(set(zoo_exam.questions.tasks)),
             exam_questions=len(zoo_exam.questions),

@@ -1,194 +1,44 @@
-"""The page of a report: what an assessment found, as Markdown tables.
+"""A report as Markdown. What it says is the business of ``findings``."""
 
-Owns the words and the layout; the figures come from ``figures``, ``replay`` and ``coverage``.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from actors.assessor.assessment import Run
-from actors.assessor.bootstrap import Difference, Estimate
-from actors.assessor.coverage import Covered
-from actors.assessor.figures import MEAN, MethodFigures
-from actors.assessor.plan import REFERENCES, Plan
-from actors.assessor.replay import Release, Replayed
-
-JOINING = "over the seen ones alone"
-
-READING = """\
-Accuracy is the share of questions that the chosen candidate gets right; candidates with equal
-scores share a question. Gain: over the best single candidate, which is chosen on the train part,
-or, where candidates were not tuned on, by the mean of the aptitude test. Gap: share of the way
-from best single to oracle. AUC: mean over candidates; pooled: over all pairs. ECE: 15 bins of
-equal mass. Figures are means over data sets, then over zoos and seeds. In brackets: 95% intervals,
-bootstrapped by question; p is two-sided and paired by question.
-
-"Over the seen ones alone": what it is worth that candidates join by their cards, against choosing
-among those that were tuned on. Methods that learn candidates one by one always do the latter.
-"""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """All that an assessment found; keys are the names in the plan."""
-
-    settings: Mapping[str, tuple[Sequence[Run], Sequence[MethodFigures]]]
-    replays: Mapping[str, Replayed]
-    coverages: Mapping[str, Sequence[Covered]]
+from actors.assessor.findings import (
+    READING,
+    Measured,
+    Table,
+    case_tables,
+    coverage_table,
+    dataset_tables,
+    facts,
+    introduction,
+    method_table,
+    release_table,
+)
+from actors.assessor.plan import Plan
 
 
 def markdown(plan: Plan, measured: Measured, plots: Sequence[str] = ()) -> str:
     """The report as a page; ``plots`` are files beside it."""
-    split = plan.split
-    blocks = [
-        f"# Assessment: {plan.name}",
-        f"Measured on the {plan.part} part. Questions are split by their words "
-        f"{split.train:.0%} / {split.validation:.0%} / {split.test:.0%} into train, validation and "
-        f"test; seeds {', '.join(map(str, plan.seeds))}; {plan.draws} bootstrap samples.",
-        READING.strip(),
-    ]
+    blocks = [f"# Assessment: {plan.name}", introduction(plan), *READING]
     for name, (runs, figures) in measured.settings.items():
-        blocks += [f"## {name}", _facts(runs, plan.methods), _table(figures, plan.compare)]
-        blocks += [*_datasets(figures), *_cases(figures)]
+        tables = [
+            method_table(figures, plan.compare),
+            *dataset_tables(figures),
+            *case_tables(figures),
+        ]
+        lines = [f"- {fact}" for fact in facts(runs, plan.methods)]
+        blocks += [f"## {name}", "\n".join(lines), *map(_grid, tables)]
     for name, replayed in measured.replays.items():
-        blocks += [f"## Replay: {name}", _table(replayed.overall, plan.compare)]
-        blocks += [_releases(replayed.steps)]
+        tables = [method_table(replayed.overall, plan.compare), release_table(replayed.steps)]
+        blocks += [f"## Replay: {name}", *map(_grid, tables)]
     for name, covered in measured.coverages.items():
-        blocks += [f"## Coverage: {name}", _coverage(covered)]
+        blocks += [f"## Coverage: {name}", _grid(coverage_table(covered))]
     if plots:
         blocks += ["## Plots", "\n".join(f"![{Path(plot).stem}]({plot})" for plot in plots)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _facts(runs: Sequence[Run], methods: Sequence[str]) -> str:
-    """What was tuned and measured on, in a few lines."""
-    first = runs[0]
-    zoos = dict.fromkeys(run.case.zoo for run in runs)
-    unseen = dict.fromkeys(_unseen(run) for run in runs)
-    left_out = sum(run.left_out for run in runs)
-    lines = [
-        f"- Tuned on {_span(run.tuned_questions for run in runs)} questions of `{first.case.tune}` "
-        f"and {_span(len(run.case.tuned) for run in runs)} candidates; measured on "
-        f"{_span(len(run.measured) for run in runs)} of `{first.case.test}`.",
-        f"- Aptitude test: {_span(run.exam_tasks for run in runs)} tasks, "
-        f"{_span(run.exam_questions for run in runs)} questions of the train part of "
-        f"`{first.case.test}`, of which {_span(run.exam_tuned for run in runs)} are also tuned on.",
-        *(f"- Zoo: {', '.join(zoo)}." for zoo in zoos),
-        *(f"- Not tuned on: {names}." for names in unseen),
-    ]
-    unable = [name for name in methods if not all(name in run.scores for run in runs)]
-    if unable:
-        lines.append(f"- Cannot score candidates they were not tuned on: {', '.join(unable)}.")
-    if left_out:
-        lines.append(
-            f"- Questions left out because not all of a zoo were asked them: {left_out} over "
-            f"{len(runs)} runs."
-        )
-    return "\n".join(lines)
-
-
-def _unseen(run: Run) -> str:
-    unseen = [name for name in run.case.zoo if name not in run.case.seen]
-    if len(unseen) == len(run.case.zoo):
-        return "all candidates of the zoo"
-    return ", ".join(unseen) or "nobody; the whole zoo is tuned on"
-
-
-def _span(numbers: Iterable[int]) -> str:
-    found = sorted(set(numbers))
-    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
-
-
-def _table(methods: Sequence[MethodFigures], compare: str) -> str:
-    joins = any(found.onboarding for found in methods)
-    head = ["method", "accuracy", "gain over best single", "p", "gap", "AUC", "AUC pooled", "ECE"]
-    head += [f"over {compare}", "p"] if any(found.versus for found in methods) else []
-    head += [JOINING, "p"] if joins else []
-    rows = []
-    for found in methods:
-        mean = found.figures[MEAN]
-        row = [found.method, _percent(mean["accuracy"]), *_points(found.gain)]
-        row += [f"{mean['gap_share'].value:.1%}"]
-        row += [f"{mean[name].value:.3f}" for name in ("auc", "auc_pooled", "ece")]
-        row += _points(found.versus) if "over " + compare in head else []
-        row += _points(found.onboarding) if joins else []
-        rows.append([cell.replace("nan%", "").replace("nan", "") for cell in row])
-    return _grid(head, rows)
-
-
-def _datasets(methods: Sequence[MethodFigures]) -> list[str]:
-    """Accuracies by data set, where there are several."""
-    names = sorted(name for name in methods[0].figures if name != MEAN)
-    if len(names) < 2:
-        return []
-    rows = [
-        [found.method, *(_percent(found.figures[name]["accuracy"]) for name in names)]
-        for found in methods
-    ]
-    return [_grid(["accuracy", *names], rows)]
-
-
-def _cases(methods: Sequence[MethodFigures]) -> list[str]:
-    """Gains of every case, means over seeds, where there are several cases."""
-    cases = list(dict.fromkeys(run.case for run in methods[0].runs))
-    if len(cases) < 2:
-        return []
-    kinds = {"gain": "gain over best single", "onboarding": JOINING}
-    if not any(found.onboarding for found in methods):
-        del kinds["onboarding"]
-    shown = [found for found in methods if found.method not in REFERENCES]
-    return [
-        _grid(
-            [title, *(found.method for found in shown)],
-            [[case, *(_case_mean(found, case, kind) for found in shown)] for case in cases],
-        )
-        for kind, title in kinds.items()
-    ]
-
-
-def _case_mean(found: MethodFigures, case: str, figure: str) -> str:
-    values = [run.figures[figure] for run in found.runs if run.case == case]
-    return f"{100 * sum(values) / len(values):+.1f}"
-
-
-def _releases(steps: Sequence[Release]) -> str:
-    methods = list(dict.fromkeys(found.method for step in steps for found in step.figures))
-    rows = []
-    for step in steps:
-        accuracy = {found.method: found.figures[MEAN]["accuracy"] for found in step.figures}
-        cells = [f"{accuracy[name].value:.1%}" if name in accuracy else "" for name in methods]
-        rows.append([str(step.released), step.newest, *cells])
-    return _grid(["released", "newest", *methods], rows)
-
-
-def _coverage(covered: Sequence[Covered]) -> str:
-    head = ["candidate joins", "its accuracy", "union", "of the reference's right", "of its wrong"]
-    rows = [
-        [
-            step.candidate,
-            *(
-                f"{share:.1%}"
-                for share in (step.accuracy, step.union, step.of_right, step.of_wrong)
-            ),
-        ]
-        for step in covered
-    ]
-    return _grid(head, rows)
-
-
-def _percent(found: Estimate) -> str:
-    return f"{found.value:.1%} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
-
-
-def _points(found: Difference | None) -> list[str]:
-    """A difference in points of percent, and its p."""
-    if found is None:
-        return ["", ""]
-    points = f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-    return [points, f"{found.p:.3f}"]
-
-
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def _grid(table: Table) -> str:
+    lines = [table.head, ["---"] * len(table.head), *table.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

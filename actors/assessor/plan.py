@@ -4,12 +4,20 @@ Owns the settings of ``model-sat assess`` and the rules that hold between them; 
 of the outcomes is the business of ``cases`` and ``assessment``.
 """
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from cluster.errors import SettingsError
-from cluster.settings import ItemResponseSettings, Section, SelectorSettings, TuningSettings
+from cluster.settings import (
+    BestQualityPolicy,
+    CheapestAbovePolicy,
+    ItemResponseSettings,
+    Section,
+    SelectorSettings,
+    TuningSettings,
+    ValuePolicy,
+)
 
 # Measured in every setting without being asked for.
 RANDOM, BEST_SINGLE, ORACLE = REFERENCES = ("random", "best single", "oracle")
@@ -129,6 +137,16 @@ class Plan(Section):
     settings: list[Setting] = Field([])
     replays: list[Replay] = Field([])
     coverages: list[Coverage] = Field([])
+    prices: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        {},
+        description="US dollars per million tokens of candidates; where all of a setting's have "
+        "one, the report shows what quality costs",
+    )
+    policy: BestQualityPolicy | ValuePolicy | CheapestAbovePolicy = Field(
+        BestQualityPolicy(),
+        discriminator="kind",
+        description="whose point is marked where the report shows what quality costs",
+    )
     seeds: list[int] = Field([0, 1, 2], min_length=1)
     split: Split = Split()
     exam: Exam = Exam()

@@ -1,7 +1,7 @@
-"""The report of an assessment: Markdown to read, JSON with every figure, plots.
+"""The report of an assessment: a page for browsers, Markdown, JSON with every figure, plots.
 
-A report is whole or not there: it is written beside its place and moved there. What the page says
-is the business of ``page``.
+A report is whole or not there: it is written beside its place and moved there. What the pages
+say is the business of ``findings``.
 """
 
 import importlib.util
@@ -10,16 +10,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from actors.assessor.assessment import Run
-from actors.assessor.page import Measured, markdown
+from actors.assessor.assessment_page import assessment_page
+from actors.assessor.findings import Measured
+from actors.assessor.page import markdown
 from actors.assessor.plan import Plan
 from cluster.errors import UserError
 from cluster.store import whole_folder
 
-JSON, MARKDOWN = "report.json", "report.md"
+JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 
 
 def check_output(plan: Plan) -> None:
@@ -40,6 +43,7 @@ def write_report(plan: Plan, measured: Measured) -> Path:
     with whole_folder(place) as aside:
         plots = _plots(aside, measured) if plan.plots else []
         (aside / MARKDOWN).write_text(markdown(plan, measured, plots), encoding="utf-8")
+        (aside / HTML).write_text(assessment_page(plan, measured), encoding="utf-8")
         (aside / JSON).write_text(json.dumps(as_json(plan, measured), indent=1), encoding="utf-8")
     return place
 
@@ -64,16 +68,16 @@ def as_json(plan: Plan, measured: Measured) -> dict[str, Any]:
 def _plots(folder: Path, measured: Measured) -> list[str]:
     from actors.assessor import plots
 
-    drawn = []
-    if measured.settings:
-        figures = {name: found for name, (_, found) in measured.settings.items()}
-        drawn.append(plots.accuracies(figures, folder / "accuracy.png"))
-        drawn.append(plots.calibration(figures, folder / "calibration.png"))
-    for number, (name, replayed) in enumerate(measured.replays.items(), 1):
-        drawn.append(plots.replay(name, replayed.steps, folder / f"replay-{number}.png"))
-    for number, (name, covered) in enumerate(measured.coverages.items(), 1):
-        drawn.append(plots.coverage(name, covered, folder / f"coverage-{number}.png"))
-    return [path.name for path in drawn]
+    figures = {name: found for name, (_, found) in measured.settings.items()}
+    wanted: dict[str, plots.Draw] = {}
+    if figures:
+        wanted["accuracy"] = partial(plots.accuracies, figures)
+        wanted["calibration"] = partial(plots.calibration, figures)
+    for number, replayed in enumerate(measured.replays.values(), 1):
+        wanted[f"replay-{number}"] = partial(plots.replay, replayed.steps)
+    for number, covered in enumerate(measured.coverages.values(), 1):
+        wanted[f"coverage-{number}"] = partial(plots.coverage, covered)
+    return [plots.png(draw, folder / f"{name}.png").name for name, draw in wanted.items()]
 
 
 def _run(run: Run) -> dict[str, Any]:

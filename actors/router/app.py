@@ -20,6 +20,7 @@ from actors.examiner.records import load_cards
 from actors.router.bodies import StrictRoute
 from actors.router.guard import guard
 from actors.router.ingress import SelectingIngress
+from actors.router.page import Page
 from actors.router.refusals import answer_errors_as_openai
 from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
@@ -108,8 +109,11 @@ def _ingress(router: RouterSettings) -> Any:
     http.router.route_class = StrictRoute
     answer_errors_as_openai(http)
     guard(http, router.guard)
+    if router.page:
+        http.add_middleware(Page)
     routes = {name: DEFAULT_ENDPOINTS[name] for name in _RAYS_ENDPOINTS}
     routes["select"] = lambda app: app.post("/v1/select")
+    routes["live"] = lambda app: app.get("/v1/live")
     routes["feedback"] = lambda app: app.post("/v1/feedback")
     ingress = make_fastapi_ingress(SelectingIngress, endpoint_map=routes, app=http)
     options = SelectingIngress.get_deployment_options()

@@ -5,7 +5,7 @@ does not begin to answer, to the next best; a request for a candidate's id goes 
 Everything else (parameters, streaming, model cards) is Ray's. What was chosen stands in the
 response: ``model``, the headers, and a ``model_sat`` object (in the first event of a stream) which
 OpenAI clients ignore. A request may have an object ``model_sat`` too, with its wishes
-(``actors.router.rules.Wish``). ``/v1/select`` chooses only.
+(``actors.router.rules.Wish``). ``/v1/select`` chooses only; ``/v1/live`` tells what was done here.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
@@ -45,6 +45,7 @@ from actors.router.responses import Told, with_choice
 from actors.router.rules import Choice, Rules, Wish
 from actors.router.service import Service, service, who_is_down
 from actors.selector.deployment import Scored, SelectorDeployment
+from actors.selector.nearest import Near
 from cluster.roster import Roster, read_roster
 from cluster.settings import RouterSettings
 from cluster.store import Store
@@ -57,7 +58,7 @@ _STATUS_SECONDS = 5.0  # Serve takes a tenth of a second of our time to say who 
 _SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 
 
-Selector = Callable[[list[str]], Awaitable[list[Scored]]]
+T = TypeVar("T")
 
 
 class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes carry no types
@@ -88,13 +89,13 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self._roster = self._read()
         self._service = self._made(self._roster)
         super().__init__(dict(self._service.handles), dict(self._service.models))
-        self._selector = _selector(selector)
+        self._selector = selector() if isinstance(selector, partial) else _Replicas(selector)
         self._router = router
         self._observing = Observing(store, router)
         self._metrics = self._observing.metrics
         self._metrics.in_service(len(self._service.rules.candidates))
         self._forwarding = Forwarding(
-            router.breaker, router.first_token_seconds, self._metrics.breaker
+            router.breaker, router.first_token_seconds, self._observing.breaker
         )
         self._conversations = Conversations()
         self._next_status = 0.0
@@ -140,7 +141,15 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         data = [asdict(choice) for choice in choices if choice]
         if len(data) < len(choices):
             raise HTTPException(503, "no candidate is running")
+        if body.tasks:
+            for row, near in zip(data, await self._tasks(texts, body.tasks), strict=True):
+                row["tasks"] = [task._asdict() for task in near]
         return JSONResponse({"object": "list", "data": data})
+
+    async def live(self) -> dict[str, Any]:
+        """What this replica has done since it started, and who is up."""
+        here = self._service
+        return self._observing.live.told(here.zoo.ids(), here.down, self._forwarding.latencies())
 
     async def feedback(self, body: FeedbackRequest, request: Request) -> Response:
         """Takes down what somebody thought of an answer."""
@@ -238,15 +247,24 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
     async def _scores(self, texts: list[str]) -> list[Scored]:
         """What the selector says of each; where it says nothing, the cards' mean accuracies."""
+        found = await self._ask(lambda: self._selector.scores(texts))
+        return found or [Scored(None, self._service.aptitudes)] * len(texts)
+
+    async def _tasks(self, texts: list[str], count: int) -> list[list[Near]]:
+        """The nearest core tasks of each, or none where the selector says nothing."""
+        found = await self._ask(lambda: self._selector.tasks(texts, count))
+        return found or [[]] * len(texts)
+
+    async def _ask(self, selector: Callable[[], Awaitable[T]]) -> T | None:
         for _ in range(_SELECTOR_TRIES):
             try:
                 async with asyncio.timeout(self._router.selector_seconds):
-                    return await self._selector(texts)
+                    return await selector()
             except TimeoutError:
                 break
             except Exception as error:  # whatever it is: without scores there is still an answer
                 log.warning("the selector did not answer: %s", type(error).__name__)
-        return [Scored(None, self._service.aptitudes)] * len(texts)
+        return None
 
     def _stream_options(self, id: str, body: Body) -> Any:
         """Has a stream tell its token counts. Endpoints elsewhere may not take that option."""
@@ -282,7 +300,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self._configured_serve_handles.clear()
         self._metrics.in_service(len(here.rules.candidates))
         for id in roster.left:
-            self._metrics.breaker(id, None)
+            self._observing.breaker(id, None)
         self._roster = roster
 
     def __del__(self) -> None:  # Serve calls it when a replica is shut down
@@ -290,15 +308,19 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             observing.close()
 
 
-def _selector(given: DeploymentHandle | partial[SelectorDeployment]) -> Selector:
-    """How the selector is asked: here, or in replicas of its own."""
-    if isinstance(given, partial):
-        return given().scores
-    # By value: half the time of a call, and what goes there and back is small.
-    handle = given.options(_by_reference=False)
+class _Replicas:
+    """The selector in replicas of its own."""
 
-    async def scores(texts: list[str]) -> list[Scored]:
-        found: list[Scored] = await handle.scores.remote(texts)
+    def __init__(self, handle: DeploymentHandle) -> None:
+        # By value: half the time of a call, and what goes there and back is small.
+        self._handle = handle.options(_by_reference=False)
+
+    async def scores(self, instructions: list[str]) -> list[Scored]:
+        """As ``SelectorDeployment.scores``."""
+        found: list[Scored] = await self._handle.scores.remote(instructions)
         return found
 
-    return scores
+    async def tasks(self, instructions: list[str], count: int) -> list[list[Near]]:
+        """As ``SelectorDeployment.tasks``."""
+        found: list[list[Near]] = await self._handle.tasks.remote(instructions, count)
+        return found

@@ -1,4 +1,4 @@
-"""Who looks on while the router works: metrics, journal and traces, each for itself."""
+"""Who looks on while the router works: counts, metrics, journal and traces, each for itself."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,11 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from actors.router.answered import Answered
+from actors.router.breakers import State
 from actors.router.feedback import FeedbackRequest, take_feedback
 from actors.router.guard import caller_of
 from actors.router.journal import Journal
+from actors.router.live import Live
 from actors.router.metrics import RouterMetrics
 from actors.router.tracing import Tracing
 from cluster.settings import RouterSettings
@@ -22,6 +24,7 @@ class Observing:
     def __init__(self, store: Store, router: RouterSettings) -> None:
         """To be made within a replica, so that Ray knows whose metrics they are."""
         self.metrics = RouterMetrics()
+        self.live = Live()
         self._journal = (
             Journal(store, router.journal, self.metrics.journal_dropped)
             if router.journal.enabled
@@ -37,12 +40,18 @@ class Observing:
         def answered(answered: Answered) -> None:
             answered = replace(answered, key_name=key_name)
             self.metrics.answered(answered)
+            self.live.answered(answered)
             if self._journal:
                 self._journal.record(answered)
             if tracing and parent is not None:
                 tracing.answered(answered, parent)
 
         return answered
+
+    def breaker(self, candidate: str, state: State | None) -> None:
+        """The circuit breaker of a candidate is in that state now; None: it is gone."""
+        self.metrics.breaker(candidate, state)
+        self.live.breaker(candidate, state)
 
     def feedback(self, body: FeedbackRequest, key_name: str | None) -> JSONResponse:
         """Takes down what somebody thought of an answer."""

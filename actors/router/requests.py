@@ -32,6 +32,7 @@ class SelectRequest(Wished):
     prompt: str | None = None
     messages: Chat | None = None
     instructions: list[str | Chat] | None = Field(None, min_length=1, max_length=1024)
+    tasks: int = Field(0, ge=0, le=100, description="how many of the nearest core tasks to tell")
 
     @model_validator(mode="after")
     def _one_of_three(self) -> "SelectRequest":

@@ -19,20 +19,20 @@ class Cascade:
 
     def __init__(self, fast: Scorer, large: Scorer, keep: int) -> None:
         """``keep``: how many candidates the large selector scores for each instruction."""
-        self._fast, self._large, self._keep = fast, large, keep
+        self._fast, self.large, self._keep = fast, large, keep
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
     ) -> NDArray[np.float32]:
         """As ``Scorer``. The others keep their fast score, but stay below those that were kept."""
         if self._keep >= len(cards):
-            return self._large.scores(instructions, cards)
+            return self.large.scores(instructions, cards)
         scores_NM = self._fast.scores(instructions, cards)
         kept_NM = self._kept(scores_NM, [card.model_id for card in cards])
         for kept_M in np.unique(kept_NM, axis=0):  # instructions with the same few go together
             rows = np.flatnonzero((kept_NM == kept_M).all(axis=1))
             columns = np.flatnonzero(kept_M)
-            large = self._large.scores(
+            large = self.large.scores(
                 [instructions[row] for row in rows], [cards[column] for column in columns]
             )
             others = np.flatnonzero(~kept_M)

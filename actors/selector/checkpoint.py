@@ -1,5 +1,6 @@
 """A selector on disk: one folder that says all about itself and loads without its sources.
 
+    README.md                model card, for people and hubs
     selector.json            format, kind, settings, what it was tuned on, library versions
     tensors.json             the tensors that each safetensors file must hold, with their shapes
     encoder/                 capability encoder, as SentenceTransformer saves it
@@ -33,6 +34,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from actors.selector.item_response import ItemParameters, ItemResponse
 from actors.selector.layers import LayerPool
+from actors.selector.model_card import model_card
 from actors.selector.network import SAFE, ModelSat
 from cluster.errors import StoreError
 from cluster.settings import ItemResponseSettings, SelectorSettings, validated
@@ -41,6 +43,7 @@ from cluster.store import whole_folder
 FORMAT_VERSION = 1
 KINDS = ("model-sat", "item-response")
 _ABOUT = "selector.json"
+_CARD = "README.md"
 _TENSORS = "tensors.json"
 _ITEMS = "items.safetensors"
 _NAMES = "names.json"
@@ -147,14 +150,17 @@ def _write(model: ModelSat | ItemResponse, folder: Path, tuned_on: dict[str, Any
         save_arrays(asdict(model.parameters), folder / _ITEMS)
     files = sorted(folder.rglob("*.safetensors"))
     _write_json(folder / _TENSORS, {str(file.relative_to(folder)): _shapes(file) for file in files})
+    libraries = {name: version(name) for name in _LIBRARIES}
     said = {
         "format_version": FORMAT_VERSION,
         "kind": model.kind,
         "settings": model.settings.model_dump(),
         "tuned_on": tuned_on,
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": libraries,
     }
     _write_json(folder / _ABOUT, said)
+    card = model_card(model.settings, tuned_on, libraries)
+    (folder / _CARD).write_text(card, encoding="utf-8")
 
 
 def _write_model_sat(model: ModelSat, folder: Path) -> None:

@@ -7,12 +7,14 @@ another selector, or candidates that join and leave, while requests go on being 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
 from actors.selector.gathering import Gathering
+from actors.selector.nearest import Near, NearestTasks, encoder_of
 from actors.selector.scorer import Scorer
 from actors.selector.stored import load_stored
 from cluster.roster import Roster, read_roster
@@ -30,10 +32,16 @@ class Scored(NamedTuple):
     scores: Mapping[str, float]
 
 
-class _Loaded(NamedTuple):
+@dataclass(frozen=True)
+class _Loaded:
     name: str
     scorer: Scorer
     cards: list[CapabilityCard]
+
+    @cached_property
+    def nearest(self) -> NearestTasks:
+        """Made when somebody asks for tasks."""
+        return NearestTasks(encoder_of(self.scorer), self.cards[0])
 
 
 class SelectorDeployment:
@@ -61,17 +69,25 @@ class SelectorDeployment:
         self._roster = read_roster(self._store)
         self._loaded = self._load_for(self._roster)
         self._gathered = Gathering(self._score, max_batch)
+        self._reading = asyncio.Lock()  # a tokenizer serves one thread at a time
         self._watching = asyncio.get_running_loop().create_task(self._watch(watch_seconds))
 
     async def scores(self, instructions: list[str]) -> list[Scored]:
         """Of each instruction: P('Yes') of each candidate by its id."""
         return await self._gathered(instructions)
 
+    async def tasks(self, instructions: list[str], count: int) -> list[list[Near]]:
+        """Of each instruction: the nearest core tasks of the aptitude test."""
+        async with self._reading:
+            loaded = self._loaded
+            return await asyncio.to_thread(lambda: loaded.nearest.of(instructions, count))
+
     async def _score(self, instructions: list[str]) -> list[Scored]:
-        name, scorer, cards = self._loaded
-        scores_NM = await asyncio.to_thread(scorer.scores, instructions, cards)
-        ids = [card.model_id for card in cards]
-        return [Scored(name, dict(zip(ids, row, strict=True))) for row in scores_NM.tolist()]
+        loaded = self._loaded
+        async with self._reading:
+            scores_NM = await asyncio.to_thread(loaded.scorer.scores, instructions, loaded.cards)
+        ids = [card.model_id for card in loaded.cards]
+        return [Scored(loaded.name, dict(zip(ids, row, strict=True))) for row in scores_NM.tolist()]
 
     async def _watch(self, seconds: float) -> None:
         while True:

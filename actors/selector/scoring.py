@@ -15,12 +15,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from actors.examiner.card import CapabilityCard
 from actors.selector import checkpoint
 from actors.selector.capability import CardTokens
+from actors.selector.hub import selector_folder
 from actors.selector.network import ModelSat
 from actors.selector.packed import check_decoder, packed_log_odds
 from actors.selector.scorer import Scorer
@@ -30,12 +32,17 @@ class AutoSelector:
     """Loads a selector of either kind, as the auto classes of transformers do."""
 
     @staticmethod
-    def from_pretrained(folder: str | Path, device: str = "cpu") -> Scorer:
+    def from_pretrained(name: str | Path, device: str = "cpu") -> Scorer:
         """The selector that ``checkpoint.save`` wrote.
 
+        Args:
+            name: its folder; or its hub id, ``OWNER/NAME``, where no folder is called so.
+            device: where it runs.
+
         Raises:
-            StoreError: the folder is not whole, or of another format.
+            StoreError: the folder is not there, not whole, or of another format.
         """
+        folder = selector_folder(name)
         model = checkpoint.load(folder)
         if isinstance(model, ModelSat):
             tuned_on = checkpoint.about(folder)["tuned_on"] or {}
@@ -75,6 +82,11 @@ class Selector:
         self._bias = calibration["bias"] if calibration and sound else 0.0
         self._perturbations = model.settings.perturbations
         self._capabilities: dict[str, list[CardTokens]] = {}  # of a card's tasks and notes
+
+    @property
+    def encoder(self) -> SentenceTransformer:
+        """The network's capability encoder."""
+        return self._model.encoder
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]

@@ -11,8 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from actors.assessor.assessment import assess
+from actors.assessor.coverage import coverage
+from actors.assessor.figures import setting_figures
+from actors.assessor.findings import Measured
 from actors.assessor.methods import MakeMethod, Method
+from actors.assessor.parts import read_source
 from actors.assessor.plan import Plan
+from actors.assessor.replay import replay_releases
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix
 
@@ -125,3 +131,37 @@ class ByTask:
 def by_task() -> MakeMethod:
     """The method ``by-task`` under any name; under the name ``knn`` it knows seen ones only."""
     return lambda name, asked, seed: Method(ByTask(), seen_only=name == "knn")
+
+
+PLAN = {
+    "methods": ["by-task", "knn"],
+    "settings": [
+        {"name": "seen", "tune": "source", "zoo": "three"},
+        {"name": "joining", "tune": "source", "zoo": "three", "leave_one_out": True},
+        {"name": "unseen", "tune": "source", "zoo": "three", "unseen": True},
+    ],
+    "replays": [{"name": "days", "source": "source", "start": "2024-01-04", "best": 2}],
+    "coverages": [{"name": "c", "source": "source", "zoo": "three", "reference": "strong"}],
+}
+
+
+@pytest.fixture
+def plan(make_plan: MakePlan, write_source: WriteSource) -> Plan:
+    """Settings of all kinds, a replay and a coverage."""
+    write_source()
+    return make_plan(**PLAN)
+
+
+@pytest.fixture
+def measured(plan: Plan, by_task: MakeMethod) -> Measured:
+    """What the assessment of ``plan`` found."""
+    source = read_source(plan.sources["source"])
+    runs = assess(plan, {"source": source}, by_task)
+    return Measured(
+        settings={
+            name: (found, setting_figures(found, plan.draws, plan.compare))
+            for name, found in runs.items()
+        },
+        replays={"days": replay_releases(plan, plan.replays[0], source, by_task)},
+        coverages={"c": coverage(source, plan.zoos["three"], "strong")},
+    )

@@ -3,54 +3,15 @@
 import importlib.util
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from actors.assessor.assessment import assess
-from actors.assessor.coverage import coverage
-from actors.assessor.figures import setting_figures
-from actors.assessor.methods import MakeMethod
-from actors.assessor.page import Measured, markdown
-from actors.assessor.parts import read_source
+from actors.assessor.findings import Measured
+from actors.assessor.page import markdown
 from actors.assessor.plan import Plan
-from actors.assessor.replay import replay_releases
 from actors.assessor.report import check_output, write_report
 from cluster.errors import UserError
-
-MakePlan = Callable[..., Plan]
-WriteSource = Callable[..., Path]
-PLAN = {
-    "methods": ["by-task", "knn"],
-    "settings": [
-        {"name": "seen", "tune": "source", "zoo": "three"},
-        {"name": "joining", "tune": "source", "zoo": "three", "leave_one_out": True},
-        {"name": "unseen", "tune": "source", "zoo": "three", "unseen": True},
-    ],
-    "replays": [{"name": "days", "source": "source", "start": "2024-01-04", "best": 2}],
-    "coverages": [{"name": "c", "source": "source", "zoo": "three", "reference": "strong"}],
-}
-
-
-@pytest.fixture
-def plan(make_plan: MakePlan, write_source: WriteSource) -> Plan:
-    write_source()
-    return make_plan(**PLAN)
-
-
-@pytest.fixture
-def measured(plan: Plan, by_task: MakeMethod) -> Measured:
-    source = read_source(plan.sources["source"])
-    runs = assess(plan, {"source": source}, by_task)
-    return Measured(
-        settings={
-            name: (found, setting_figures(found, plan.draws, plan.compare))
-            for name, found in runs.items()
-        },
-        replays={"days": replay_releases(plan, plan.replays[0], source, by_task)},
-        coverages={"c": coverage(source, plan.zoos["three"], "strong")},
-    )
 
 
 def test_a_page_tells_all(plan: Plan, measured: Measured) -> None:
@@ -80,7 +41,8 @@ def test_a_report_is_written_whole_and_replaces_an_older_one(
     (place / "stale.txt").write_text("old")
     check_output(plan)
     assert write_report(plan, measured) == place
-    assert sorted(path.name for path in place.iterdir()) == ["report.json", "report.md"]
+    written = ["report.html", "report.json", "report.md"]
+    assert sorted(path.name for path in place.iterdir()) == written
     assert not [path for path in place.parent.iterdir() if path.name.startswith(".")]
     found = json.loads((place / "report.json").read_text())
     assert found["plan"]["seeds"] == [0, 1]

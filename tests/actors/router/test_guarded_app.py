@@ -14,12 +14,21 @@ from openai import OpenAI
 
 from actors.router.app import serving
 from actors.router.keys import new_key
+from tests.browser import Browser
 
 pytestmark = pytest.mark.slow
 
 PORT = 8301
 PROMPT = "marked-prompt-5b1f"
 CHAT = [{"role": "user", "content": PROMPT}]
+# Notes which parts of the page are filled, in their order.
+WATCH = """
+window.seen = [];
+for (const id of ["scores", "answer"]) {
+  const note = () => seen.includes(id) || seen.push(id);
+  new MutationObserver(note).observe(document.getElementById(id), {childList: true, subtree: true});
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +76,54 @@ def test_other_web_pages_and_endpoints_are_not_let_in(client: Any, served: str) 
     assert "access-control-allow-origin" not in answer.headers
     with pytest.raises(openai.NotFoundError):
         client.embeddings.create(model="says-a", input="x")
+
+
+def test_the_page_needs_no_key_and_what_it_shows_does(
+    served: str, alice: tuple[str, str], client: Any
+) -> None:
+    root = served.removesuffix("v1")
+    for path in ("", "page.css", "page.js"):
+        assert httpx.get(root + path).status_code == 200
+    assert httpx.get(f"{served}/live").status_code == 401
+    headers = {"authorization": f"Bearer {alice[0]}"}
+    before = httpx.get(f"{served}/live", headers=headers).json()
+    client.chat.completions.create(model="auto", messages=CHAT)
+    live = httpx.get(f"{served}/live", headers=headers).json()
+    assert live["answered"] == before["answered"] + 1
+    assert live["since"] == before["since"] < time.time()
+    assert set(live["candidates"]) == {"says-a", "says-b", "down"}
+    body = {"instructions": [CHAT, "Hi"], "tasks": 1}
+    chosen = httpx.post(f"{served}/select", json=body, headers=headers).json()["data"]
+    assert [len(choice["tasks"]) for choice in chosen] == [1, 1]
+    assert chosen[0]["tasks"][0]["task"] in ("subject 0", "subject 1")
+    plain = httpx.post(f"{served}/select", json={"prompt": "Hi"}, headers=headers).json()
+    assert "tasks" not in plain["data"][0]
+
+
+def test_the_page_in_a_browser(served: str, alice: tuple[str, str], browser: Browser) -> None:
+    """Somebody types a key and an instruction, and sees scores, the choice and its answer."""
+    browser.open(served.removesuffix("v1"))
+    browser.wait(lambda: "an API key is needed" in browser.text("#status"))
+    assert browser.label("#instruction") == "Instruction"
+    assert browser.label("#key").startswith("API key")
+    browser.type("#key", alice[0])
+    browser.type("#instruction", "<b>Which</b> of you?")
+    browser.script(WATCH)
+    browser.click("button[type=submit]")
+    browser.wait(lambda: browser.text("#status") == "Done.")
+    assert browser.script("return seen.slice(0, 2)") == ["scores", "answer"]
+    answer = browser.text("#answer")
+    assert answer in ("A or so", "B or so")
+    chosen = browser.text("#scores .chosen th")
+    assert chosen == f"says-{answer[0].lower()}"
+    assert browser.text("#choice") == f"{chosen} answers: policy 'best-quality' chose it."
+    assert browser.count("#scores meter") == 2
+    assert browser.label("#scores .chosen meter") == f"score of {chosen}"
+    assert browser.count("#tasks tbody tr") == 2
+    assert browser.count("#candidates details") == 3
+    browser.wait(lambda: browser.count("#live tbody tr") == 3)
+    assert alice[0] not in browser.script("return document.documentElement.outerHTML")
+    assert browser.script("return localStorage.length + sessionStorage.length") == 0
 
 
 def test_a_large_body_is_refused_while_it_is_sent(served: str, alice: tuple[str, str]) -> None:

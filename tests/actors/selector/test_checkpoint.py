@@ -57,7 +57,7 @@ def test_tied_weights_stay_tied_and_every_weight_is_kept(model: ModelSat, folder
 
 def test_the_folder_holds_no_pickle_and_says_what_it_is(folder: Path) -> None:
     kinds = {file.suffix for file in folder.rglob("*") if file.is_file()}
-    assert kinds == {".json", ".safetensors"}
+    assert kinds == {".json", ".safetensors", ".md"}
     said = checkpoint.about(folder)
     assert said["tuned_on"] == {"test": "abc"}
     assert said["settings"]["decoder_layers"] == 1

@@ -268,8 +268,8 @@ def _stand_in(table: pa.Table, engine: StandInEngine) -> pa.Table:
         "output": pa.repeat(engine.reply, rows),
         "prompt_tokens": _words(table["messages"].combine_chunks()),
         "completion_tokens": pa.repeat(len(engine.reply.split()), rows),
-        "error": pa.nulls(rows, pa.string()),
         "seconds": pa.repeat(engine.seconds, rows),
+        "error": pa.nulls(rows, pa.string()),
     }
     return _with(table, pa.table(said).cast(COMPLETION))
 

@@ -195,6 +195,9 @@ def test_select_chooses_as_auto_does_and_generates_nothing(client: Any, served: 
     assert one == {"object": "list", "data": [auto]}
     many = httpx.post(f"{served}/select", json={"instructions": [CHAT, "Hi", CHAT]}).json()
     assert [choice == auto for choice in many["data"]] == [True, False, True]
+    near = httpx.post(f"{served}/select", json={"prompt": "Hi", "tasks": 2}).json()["data"][0]
+    assert {task["task"] for task in near["tasks"]} == {"subject 0", "subject 1"}
+    assert near["tasks"][0]["similarity"] >= near["tasks"][1]["similarity"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ A store is a local folder or any URL that ``pyarrow.fs`` knows (``s3://``, ``gs:
     exams/TEST/practice.parquet    questions asked along with it, for tuning only
     exams/TEST/cards/ID.json       capability card of a candidate
     exams/TEST/outcomes/ID.parquet outcomes of a candidate
+    answers/ID/                    what a candidate was asked by collections, and answered
+    collected/NAME/                questions and outcomes of a collection
     selectors/NAME/                a tuned selector: safetensors + JSON
     tuning/NAME/                   checkpoints of a tuning run
     router/                        who joined or left a serving router (``cluster.roster``)

@@ -182,7 +182,7 @@ def route_in_time(folder: Path, engines: int) -> float:
     # Parts of one batch: the first is written when the first batch is answered.
     routing = {"instructions": file, "batch_size": BATCH, "part_rows": BATCH}
     run = settings(folder, zoo(1, engines, SECONDS_A_BATCH), routing=routing)
-    put_selector(run, 1)
+    put_selector(run, 2)  # one alone has none to be compared with
     counts = route(load_zoo(run.zoo), run, Store(run.store))
     assert sum(counts.values()) == rows, counts
     parts = (folder / "store" / "routed" / "routed" / "answers" / "candidate-00").iterdir()
@@ -207,15 +207,15 @@ def engines_side_by_side() -> list[Figure]:
     ]
 
 
-def exam_in_time(candidates: int) -> float:
-    """Seconds of an exam of so many candidates."""
+def exam_in_time(candidates: int, engine_seconds: float = SECONDS_AN_EXAM) -> float:
+    """Seconds of an exam of so many candidates, whose engines take ``engine_seconds`` for it."""
     from actors.examiner.exam import examine
     from cluster.zoo import load_zoo
 
     with tempfile.TemporaryDirectory() as folder:
         exam = {"tasks": TASKS, "shots": SHOTS, "batch_size": EXAM_BATCH}
         batches = TASKS * SHOTS / EXAM_BATCH
-        listed = zoo(candidates, seconds=SECONDS_AN_EXAM / batches)
+        listed = zoo(candidates, seconds=engine_seconds / batches)
         run = settings(Path(folder), listed, exam=exam)
         begun = time.perf_counter()
         cards = examine(load_zoo(run.zoo), run, Store(run.store))
@@ -233,6 +233,6 @@ def exams_side_by_side() -> list[Figure]:
 if __name__ == "__main__":
     compared = memory(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
     with ray_session(RaySettings(num_cpus=16)):
-        exam_in_time(1)  # warm: Ray's own workers begin once
+        exam_in_time(ENGINES[-1], 0.0)  # Ray's own workers begin once
         timed = [*exams_side_by_side(), *engines_side_by_side()]
     write_figures([*compared, *timed], f"python -m {' '.join(['jobs.bench_batch', *sys.argv[1:]])}")

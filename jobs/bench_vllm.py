@@ -75,7 +75,7 @@ def _tokens(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
 
 
 def through_the_project() -> float:
-    """Tokens a second of the candidate's batch engine: no row is fed before the warm ones are back."""
+    """Tokens a second of the batch engine; nothing more is fed before the first batch is back."""
     import ray
 
     from actors.candidate.batch import batch_engine

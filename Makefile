@@ -36,7 +36,7 @@ test: lint types imports pytest
 
 # Ratios within one run; figures and their bars go to build/bench.jsonl.
 bench: install
-	for part in selector item_response router tuning import batch; do $(BIN)/python -m jobs.bench_$$part || exit 1; done
+	for part in selector item_response router tuning import batch vllm; do $(BIN)/python -m jobs.bench_$$part || exit 1; done
 
 lint: install
 	$(BIN)/ruff check .

@@ -172,7 +172,7 @@ def memory(rows: int) -> list[Figure]:
 
 
 def route_in_time(folder: Path, engines: int) -> float:
-    """Seconds from the first answer until so many replicas of a candidate gave all of theirs."""
+    """Seconds of a batch in each of so many replicas of a candidate, once all of them answer."""
     from actors.router.batch import route
     from cluster.zoo import load_zoo
 
@@ -182,16 +182,17 @@ def route_in_time(folder: Path, engines: int) -> float:
     # Parts of one batch: the first is written when the first batch is answered.
     routing = {"instructions": file, "batch_size": BATCH, "part_rows": BATCH}
     run = settings(folder, zoo(1, engines, SECONDS_A_BATCH), routing=routing)
-    put_selector(run, 1)
+    put_selector(run, 2)  # one alone has none to be compared with
     counts = route(load_zoo(run.zoo), run, Store(run.store))
     assert sum(counts.values()) == rows, counts
     parts = (folder / "store" / "routed" / "routed" / "answers" / "candidate-00").iterdir()
     written = sorted(part.stat().st_mtime for part in parts)
-    return written[-1] - written[0] + SECONDS_A_BATCH
+    # Each replica has given a batch by then, its start behind it.
+    return engines * (written[-1] - written[engines - 1]) / (len(written) - engines)
 
 
 def engines_side_by_side() -> list[Figure]:
-    """Rows a second of some engines, each with as many rows, against as many times those of one."""
+    """Rows a second of some engines against as many times those of one; each has as many rows."""
     seconds = {}
     for engines in ENGINES:
         with tempfile.TemporaryDirectory() as folder:
@@ -207,15 +208,15 @@ def engines_side_by_side() -> list[Figure]:
     ]
 
 
-def exam_in_time(candidates: int) -> float:
-    """Seconds of an exam of so many candidates."""
+def exam_in_time(candidates: int, engine_seconds: float = SECONDS_AN_EXAM) -> float:
+    """Seconds of an exam of so many candidates, whose engines take ``engine_seconds`` for it."""
     from actors.examiner.exam import examine
     from cluster.zoo import load_zoo
 
     with tempfile.TemporaryDirectory() as folder:
         exam = {"tasks": TASKS, "shots": SHOTS, "batch_size": EXAM_BATCH}
         batches = TASKS * SHOTS / EXAM_BATCH
-        listed = zoo(candidates, seconds=SECONDS_AN_EXAM / batches)
+        listed = zoo(candidates, seconds=engine_seconds / batches)
         run = settings(Path(folder), listed, exam=exam)
         begun = time.perf_counter()
         cards = examine(load_zoo(run.zoo), run, Store(run.store))
@@ -233,6 +234,6 @@ def exams_side_by_side() -> list[Figure]:
 if __name__ == "__main__":
     compared = memory(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
     with ray_session(RaySettings(num_cpus=16)):
-        exam_in_time(1)  # warm: Ray's own workers begin once
+        exam_in_time(ENGINES[-1], 0.0)  # Ray's own workers begin once
         timed = [*exams_side_by_side(), *engines_side_by_side()]
     write_figures([*compared, *timed], f"python -m {' '.join(['jobs.bench_batch', *sys.argv[1:]])}")

@@ -74,16 +74,8 @@ def _pipeline(
     base: str, model_id: str, engine: BatchEngine, parts: list[str], settings: Settings
 ) -> Dataset:
     routing = settings.routing
-    source = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=1)
-    source.context.target_max_block_size = _BLOCK_BYTES
-    source.context.execution_options.resource_limits = ExecutionResources.for_limits(
-        object_store_memory=_HELD_BYTES
-    )
-    read = partial(_rows, store_url=settings.store, folder=f"{base}/scored", model_id=model_id)
-    conversations = source.map_batches(
-        read, batch_size=len(parts), batch_format="pyarrow", num_cpus=_LIGHT
-    ).repartition(target_num_rows_per_block=routing.batch_size)
-    answered = engine.answer(conversations, Sampling(max_tokens=routing.max_tokens))
+    batches = full_batches(base, model_id, parts, routing.batch_size, settings.store)
+    answered = engine.answer(batches, Sampling(max_tokens=routing.max_tokens))
     return answered.map_batches(
         _Gather,
         fn_constructor_args=(settings.store, f"{base}/answers/{model_id}", model_id),
@@ -92,6 +84,28 @@ def _pipeline(
         compute=ActorPoolStrategy(size=1),
         num_cpus=_LIGHT,
     )
+
+
+def full_batches(
+    base: str, model_id: str, parts: list[str], batch_size: int, store_url: str
+) -> Dataset:
+    """A candidate's rows of SCORED parts, with their places, in blocks of ``batch_size`` rows.
+
+    Engines' replicas share the blocks. Only the last block has fewer rows.
+    """
+    source = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=1)
+    source.context.target_max_block_size = _BLOCK_BYTES
+    source.context.execution_options.resource_limits = ExecutionResources.for_limits(
+        object_store_memory=_HELD_BYTES
+    )
+    read = partial(_rows, store_url=store_url, folder=f"{base}/scored", model_id=model_id)
+    rows = source.map_batches(
+        read, batch_size=len(parts), batch_format="pyarrow", num_cpus=_LIGHT
+    ).repartition(target_num_rows_per_block=batch_size)
+    # Ray makes one step of the two, which cuts across parts, if they ask for the same; otherwise
+    # the latter takes a whole CPU. Its own function has no argument for that.
+    rows._logical_plan.dag.ray_remote_args["num_cpus"] = _LIGHT
+    return rows
 
 
 def _run(pipeline: Dataset) -> None:

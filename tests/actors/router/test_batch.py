@@ -10,9 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pytest
+import ray
 
 from actors.examiner.card import CapabilityCard
 from actors.router.batch import route
+from actors.router.batch_answers import full_batches
+from actors.router.batch_scores import SCORED
 from cluster.errors import SettingsError, TableError
 from cluster.settings import RouterSettings, SelectorSettings, Settings
 from cluster.store import Store
@@ -132,6 +135,36 @@ def test_bad_instructions_start_nothing(prepared: Prepared, tmp_path: Path) -> N
     with pytest.raises(TableError, match=r"instructions\.jsonl: each row needs either 'prompt'"):
         route(zoo, settings, store)
     assert not store.exists("routed")
+
+
+def test_engines_get_full_batches_across_parts(ray_cluster: None, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    counts = [5, 1, 9, 40, 3]
+    chat = [{"role": "user", "content": "x"}]
+    for number, count in enumerate(counts):
+        columns = {"instruction_id": [f"{number}-{row}" for row in range(count)]}
+        groups = [
+            pa.table(
+                {
+                    **columns,
+                    "messages": [chat] * count,
+                    "scores": [[]] * count,
+                    "model_id": [id] * count,
+                }
+            )
+            for id in ("other", "this")
+        ]
+        store.write_table(f"here/scored/{number}.parquet", *(g.cast(SCORED) for g in groups))
+    parts = [str(number) for number in range(len(counts))]
+    batches = full_batches("here", "this", parts, 8, store.url)
+    tables = [
+        ray.get(ref) for bundle in batches.iter_internal_ref_bundles() for ref in bundle.block_refs
+    ]
+    assert [table.num_rows for table in tables] == [8] * 7 + [2]
+    rows = pa.concat_tables(tables)
+    asked = [f"{number}-{row}" for number, count in enumerate(counts) for row in range(count)]
+    assert rows["instruction_id"].to_pylist() == asked
+    assert rows["part"].to_pylist() == [id.partition("-")[0] for id in asked]
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def _pipeline(
     batches = full_batches(base, model_id, parts, routing.batch_size, settings.store)
     answered = engine.answer(batches, Sampling(max_tokens=routing.max_tokens))
     return answered.map_batches(
-        _Gather,
+        Gather,
         fn_constructor_args=(settings.store, f"{base}/answers/{model_id}", model_id),
         batch_size=None,
         batch_format="pyarrow",
@@ -127,7 +127,7 @@ def _rows(parts: pa.Table, store_url: str, folder: str, model_id: str) -> Iterat
         yield rows
 
 
-class _Gather:
+class Gather:
     """Holds answers until all of a part are there, and writes it."""
 
     def __init__(self, store_url: str, folder: str, model_id: str) -> None:

@@ -14,7 +14,7 @@ import ray
 
 from actors.examiner.card import CapabilityCard
 from actors.router.batch import route
-from actors.router.batch_answers import full_batches
+from actors.router.batch_answers import Gather, full_batches
 from actors.router.batch_scores import SCORED
 from cluster.errors import SettingsError, TableError
 from cluster.settings import RouterSettings, SelectorSettings, Settings
@@ -165,6 +165,38 @@ def test_engines_get_full_batches_across_parts(ray_cluster: None, tmp_path: Path
     asked = [f"{number}-{row}" for number, count in enumerate(counts) for row in range(count)]
     assert rows["instruction_id"].to_pylist() == asked
     assert rows["part"].to_pylist() == [id.partition("-")[0] for id in asked]
+
+
+def test_a_part_is_written_once_it_is_whole(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    gather = Gather(store.url, "there", "a")
+
+    def give(*rows: tuple[str, int]) -> list[str]:
+        """Answers of rows (part, place), of five in each part; returns the parts written so far."""
+        names = [f"{part}-{row}" for part, row in rows]
+        table = {
+            "instruction_id": names,
+            "scores": pa.array([[]] * len(rows), CHOICES.field("scores").type),
+            "part": [part for part, _ in rows],
+            "row": [row for _, row in rows],
+            "part_rows": [5] * len(rows),
+            "output": names,
+            "prompt_tokens": [1] * len(rows),
+            "completion_tokens": [1] * len(rows),
+            "error": pa.nulls(len(rows), pa.string()),
+        }
+        gather(pa.table(table))
+        return store.names("there")
+
+    assert give(("p", 3), ("p", 4), ("q", 0)) == []
+    assert give(("p", 3), ("p", 4)) == [], "asked again after a failure"
+    assert give(("q", 4), ("p", 0), ("p", 2)) == [], "one is still away"
+    assert give(("p", 1), ("q", 1)) == ["p.parquet"]
+    written = store.read_table("there/p.parquet")
+    assert written.schema.equals(CHOICES)
+    assert written["instruction_id"].to_pylist() == [f"p-{row}" for row in range(5)]
+    assert set(written["model_id"].to_pylist()) == {"a"}
+    assert give(("q", 2), ("q", 3)) == ["p.parquet", "q.parquet"]
 
 
 @pytest.fixture

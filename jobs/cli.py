@@ -16,7 +16,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from cluster.errors import UserError
-from cluster.settings import load
+from cluster.settings import Settings, load
+from jobs.submitted import check_store
 
 VERBS = {
     "prepare-models": "Put the models that come as Python packages into the store.",
@@ -36,6 +37,7 @@ VERBS = {
 
 # Verb: its module, and what it does.
 COMMANDS = {
+    "status": ("status", "Which candidate runs where: replicas, health, age of its card."),
     "import": ("import_outcomes", "Import outcomes that other tools wrote or published."),
     "check": (
         "check_outcomes",
@@ -96,6 +98,9 @@ def _command(verb: str) -> Callable[..., None]:
 def _run_of(module: str) -> Callable[..., None]:
     def command(run: RunFile, overrides: Overrides = None) -> None:
         job: Callable[[Any], None] = importlib.import_module(module).run
-        job(load(get_type_hints(job)["settings"], run, overrides or ()))
+        settings = load(get_type_hints(job)["settings"], run, overrides or ())
+        if isinstance(settings, Settings):
+            check_store(settings)
+        job(settings)
 
     return command

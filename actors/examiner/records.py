@@ -9,6 +9,7 @@ Nothing here runs a candidate or imports Ray.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,6 +49,13 @@ def write_card(store: Store, card: CapabilityCard) -> None:
 def has_card(store: Store, test_hash: str, model_id: str) -> bool:
     """Whether the candidate was examined in that test."""
     return store.exists(f"exams/{test_hash}/cards/{model_id}.json")
+
+
+def card_written(store: Store, test_hash: str, model_id: str) -> datetime | None:
+    """When the candidate's card of that test was written; None if it has none."""
+    place = store.path(f"exams/{test_hash}/cards/{model_id}.json")
+    found: datetime | None = store.filesystem.get_file_info(place).mtime
+    return found
 
 
 def load_cards(store: Store, test_hash: str, ids: Sequence[str]) -> list[CapabilityCard]:

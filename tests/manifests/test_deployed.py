@@ -160,7 +160,11 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = {"kind": "vllm", "source": "somebody/something"}
     candidate = {"id": "large", "engine": engine, "resources": {"gpus": 2}}
     (place / "zoo.yaml").write_text(yaml.safe_dump({"name": "ours", "candidates": [candidate]}))
-    run = {"store": "store", "zoo": "zoo.yaml", "selector": {"encoder": "e", "decoder": "d"}}
+    run = {
+        "store": str(place / "store"),
+        "zoo": "zoo.yaml",
+        "selector": {"encoder": "e", "decoder": "d"},
+    }
     (place / "run.yaml").write_text(yaml.safe_dump(run))
     return place
 

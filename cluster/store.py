@@ -133,12 +133,10 @@ class Store:
             if self.is_local:
                 Path(aside).unlink(missing_ok=True)
 
-    def written_at(self, path: str) -> datetime:
-        """When a file was written. Raises StoreError if it is not there."""
+    def written_at(self, path: str) -> datetime | None:
+        """When a file was written; None if it is not there."""
         info = self._tried(path, lambda: self.filesystem.get_file_info(self.path(path)))
-        if info.type != pafs.FileType.File:
-            raise StoreError(f"{self.url_of(path)}: no such file")
-        written: datetime = info.mtime
+        written: datetime | None = info.mtime
         return written
 
     def delete(self, path: str) -> None:

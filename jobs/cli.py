@@ -18,8 +18,9 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from cluster.errors import ModelSatError, UserError
-from cluster.settings import load
+from cluster.settings import Settings, load
 from jobs.console import Result, listen, tell
+from jobs.submitted import check_store
 
 VERBS = {
     "prepare-models": "Put the models that come as Python packages into the store.",
@@ -27,7 +28,7 @@ VERBS = {
     "collect": "Have every candidate answer data sets, mark the answers, and keep the outcomes.",
     "tune-selector": "Tune a selector on the outcomes of the exam.",
     "serve-router": "Serve all candidates behind one OpenAI-compatible address.",
-    "status": "Show what the serving router runs: which candidate where, and how it is.",
+    "status": "Show which candidate runs where: replicas, health, age of its card.",
     "onboard": "Have one more candidate join the serving router (candidate=ID).",
     "remove-candidate": "Have a candidate leave the serving router (candidate=ID).",
     "roll-selector": "Have another selector choose in the serving router (selector_name=NAME).",
@@ -129,6 +130,9 @@ def _with_options(command: Job, told: Callable[..., None]) -> Callable[..., None
 def _run_of(module: str) -> Job:
     def command(run: RunFile, overrides: Overrides = None) -> Result | None:
         job: Job = importlib.import_module(module).run
-        return job(load(get_type_hints(job)["settings"], run, overrides or ()))
+        settings = load(get_type_hints(job)["settings"], run, overrides or ())
+        if isinstance(settings, Settings):
+            check_store(settings)
+        return job(settings)
 
     return command

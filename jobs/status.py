@@ -1,4 +1,4 @@
-"""Shows what the serving router runs: which candidate where, how it is, how old its card is."""
+"""Shows which candidate runs where, its replicas, its health, and how old its card is."""
 
 from cluster.settings import Settings
 from jobs.cli import run_job
@@ -6,33 +6,26 @@ from jobs.console import Result
 
 
 def run(settings: Settings) -> Result:
-    """Tells it of every deployment."""
-    from dataclasses import asdict
-    from datetime import UTC, datetime
+    """Tells it of every candidate, the selector and the ingress."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
 
-    from actors.router.status import status
+    from actors.router.status import status, table
+    from cluster.zoo import load_zoo
     from jobs.ray_session import running_cluster
 
+    zoo = load_zoo(settings.zoo)
     with running_cluster(settings.ray):
-        found = status(settings)
-    lines = [("", "HEALTH", "REPLICAS", "NODES", "CARD")]
-    for one in found:
-        days = (datetime.now(UTC) - one.card_written).days if one.card_written else None
-        lines.append(
-            (
-                one.name,
-                one.health,
-                ", ".join(f"{count} {state}" for state, count in one.replicas.items()) or "none",
-                ", ".join(f"{count} on {node}" for node, count in one.nodes.items()),
-                "" if days is None else f"{days} days old",
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    told = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    return Result({"deployments": [asdict(one) for one in found]}, told)
+        rows = status(settings, zoo)
+    heading, *lines = table(rows)
+    shown = Table(*heading, box=box.SIMPLE_HEAD)
+    for line in lines:
+        shown.add_row(*line)
+    console = Console(soft_wrap=True)
+    with console.capture() as printed:
+        console.print(shown)
+    return Result({"parts": [row.as_json() for row in rows]}, [printed.get().rstrip()])
 
 
 if __name__ == "__main__":

@@ -37,9 +37,12 @@ def build_app(candidate: Candidate, store: Store) -> Application:
     server = RemoteServer if isinstance(engine, RemoteEngine) else StandInServer
     deployment = serve.deployment(
         server,
-        name=f"{server.__name__}:{candidate.id.replace('.', '_')}",  # as Ray names its own
+        name=f"{server.__name__}:{deployment_name(candidate.id)}",
         max_ongoing_requests=_NO_LIMIT,
-        ray_actor_options={"num_cpus": placement.server_cpus(candidate.resources)},
+        ray_actor_options={
+            "num_cpus": placement.server_cpus(candidate.resources),
+            "resources": placement.accelerator(candidate),
+        },
         **_scaling(candidate.resources),
     )
     return deployment.bind(candidate.id, engine)
@@ -66,6 +69,11 @@ def llm_config(candidate: Candidate, store: Store) -> LLMConfig:
 def application_name(id: str) -> str:
     """What a candidate's own application is called."""
     return f"candidate-{id}"
+
+
+def deployment_name(id: str) -> str:
+    """What a candidate's deployment is called, after its server's name: as Ray calls its own."""
+    return id.replace(".", "_")
 
 
 def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMConfig:

@@ -7,7 +7,7 @@ what sizes a cluster for them. Plain values only; nothing here imports Ray or vL
 import math
 from typing import Any
 
-from cluster.zoo import Candidate, Resources, VllmEngine
+from cluster.zoo import Candidate, RemoteEngine, Resources, VllmEngine
 
 _CPU_CACHE_BYTES = 1 << 30
 _WAITING_CPUS = 0.1
@@ -44,12 +44,21 @@ def replica(candidate: Candidate) -> list[dict[str, float]]:
 
     With an accelerator type, each bundle has a trifle of the resource that Ray gives such nodes.
     """
-    resources = candidate.resources
+    resources, typed = candidate.resources, accelerator(candidate)
     if not isinstance(candidate.engine, VllmEngine):
-        return [{"CPU": server_cpus(resources)}]
-    kind = resources.accelerator_type
-    typed = {accelerator_resource(kind): 0.001} if kind else {}
+        return [{"CPU": server_cpus(resources)} | typed]
     return [bundle | typed for bundle in bundles(resources)]
+
+
+def accelerator(candidate: Candidate) -> dict[str, float]:
+    """A trifle of the resource that nodes with the candidate's kind of GPU have.
+
+    A stand-in is placed by it like what it stands for; an endpoint elsewhere is not.
+    """
+    kind = candidate.resources.accelerator_type
+    if kind is None or isinstance(candidate.engine, RemoteEngine):
+        return {}
+    return {accelerator_resource(kind): 0.001}
 
 
 def accelerator_resource(accelerator_type: str) -> str:

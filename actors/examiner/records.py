@@ -51,8 +51,8 @@ def has_card(store: Store, test_hash: str, model_id: str) -> bool:
     return store.exists(f"exams/{test_hash}/cards/{model_id}.json")
 
 
-def examined_at(store: Store, test_hash: str, model_id: str) -> datetime:
-    """When the candidate's card was written. Raises StoreError if it has none for that test."""
+def card_written(store: Store, test_hash: str, model_id: str) -> datetime | None:
+    """When the candidate's card of that test was written; None if it has none."""
     return store.written_at(f"exams/{test_hash}/cards/{model_id}.json")
 
 

@@ -161,10 +161,6 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         return {
             "started_with": self._started_with,
             "in_service": self._service.zoo.ids(),
-            "deployments": {
-                id: (handle.app_name, handle.deployment_name)
-                for id, handle in self._service.handles.items()
-            },
             "scored": sorted(scored.scores) if scored.selector else [],
             "selector": scored.selector,
         }

@@ -38,7 +38,7 @@ def onboard(settings: Settings, id: str) -> CapabilityCard:
         UserError: no router serves.
         EngineError: the exam failed, or the candidate did not start.
     """
-    store, told = Store(settings.store), told_by_router()
+    store, told = Store(settings.store), _told()
     candidate = load_zoo(settings.zoo).candidate(id)
     if id in told["in_service"]:
         raise SettingsError(f"candidate '{id}' is in service already")
@@ -63,7 +63,7 @@ def remove(settings: Settings, id: str) -> None:
         SettingsError: the candidate is not in service, or the only one.
         UserError: no router serves.
     """
-    store, told = Store(settings.store), told_by_router()
+    store, told = Store(settings.store), _told()
     if id not in told["in_service"]:
         there = ", ".join(sorted(told["in_service"]))
         raise SettingsError(f"candidate '{id}' is not in service; in service: {there}")
@@ -84,7 +84,7 @@ def roll_selector(settings: Settings) -> None:
         UserError: no router serves.
         EngineError: the router did not take the selector up.
     """
-    store, told = Store(settings.store), told_by_router()
+    store, told = Store(settings.store), _told()
     name = settings.selector_name
     load_stored(store, name, told["in_service"], before=settings.router.filter)
     use_selector(store, name)
@@ -114,8 +114,8 @@ def _start(candidate: Candidate, store: Store) -> None:
         raise EngineError(f"candidate '{candidate.id}' did not start: {error}") from error
 
 
-def told_by_router() -> dict[str, Any]:
-    """What the serving router says of itself. Raises UserError if none serves."""
+def _told() -> dict[str, Any]:
+    """What the serving router says of itself."""
     try:
         told: dict[str, Any] = serve.get_app_handle(NAME).told.remote().result()
     except RayServeException as error:
@@ -126,7 +126,7 @@ def told_by_router() -> dict[str, Any]:
 def _wait_until(holds: Any, settings: Settings) -> None:
     """Until the router says so; and as long again as a replica needs to hear of it."""
     end = time.monotonic() + _TAKEN_UP_SECONDS
-    while not holds(told := told_by_router()):
+    while not holds(told := _told()):
         if time.monotonic() > end:
             raise EngineError(f"the router did not take the change up; it says: {told}")
         time.sleep(settings.router.watch_seconds / 2)

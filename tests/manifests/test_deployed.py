@@ -149,14 +149,13 @@ def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, bu
     content = answer.json()["choices"][0]["message"]["content"]
     assert content == replies[answer.headers["x-model-sat-candidate"]]
 
-    command = [sys.executable, "-m", "jobs.status", "manifests/runs/fast.yaml"]
+    command = [sys.executable, "-m", "jobs.status", "manifests/runs/fast.yaml", "--json"]
     shown = subprocess.run(command, env=cluster, cwd=folder, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
-    found = {line.split()[0]: " ".join(line.split()[1:]) for line in shown.stdout.splitlines()[1:]}
-    assert set(replies) < set(found)
-    for candidate in replies:
-        assert found[candidate].startswith("HEALTHY 1 RUNNING 1 on ")
-        assert found[candidate].endswith(" 0 days old")
+    parts = {part["name"]: part for part in json.loads(shown.stdout)["parts"]}
+    assert parts.keys() == {*replies, "selector", "ingress"}
+    assert {(part["health"], part["replicas"]) for part in parts.values()} == {("healthy", 1)}
+    assert all(parts[candidate]["card_written"] for candidate in replies)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +168,11 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = {"kind": "vllm", "source": "somebody/something"}
     candidate = {"id": "large", "engine": engine, "resources": {"gpus": 2}}
     (place / "zoo.yaml").write_text(yaml.safe_dump({"name": "ours", "candidates": [candidate]}))
-    run = {"store": "store", "zoo": "zoo.yaml", "selector": {"encoder": "e", "decoder": "d"}}
+    run = {
+        "store": str(place / "store"),
+        "zoo": "zoo.yaml",
+        "selector": {"encoder": "e", "decoder": "d"},
+    }
     (place / "run.yaml").write_text(yaml.safe_dump(run))
     return place
 

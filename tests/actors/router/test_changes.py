@@ -18,9 +18,11 @@ from openai import OpenAI
 from actors.examiner.aptitude import planned_test
 from actors.router.app import serving
 from actors.router.onboarding import onboard, remove, roll_selector
+from actors.router.status import status
 from cluster.errors import SettingsError, StoreError
 from cluster.settings import Settings
 from cluster.store import Store
+from cluster.zoo import load_zoo
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +151,16 @@ def test_a_candidate_whose_window_is_too_small_is_not_asked(client: Any) -> None
     choice = chosen(ask(client, LONG))
     assert choice["candidate"] == "best"
     assert choice["passed_over"]["narrow"] == "its context window has 40 tokens"
+
+
+def test_status_says_who_runs(client: Any, settings: Settings) -> None:
+    rows = {row.name: row for row in status(settings, load_zoo(settings.zoo))}
+    assert rows.keys() == {*APTITUDES, "selector", "ingress"}
+    assert {(row.health, row.replicas(), row.wanted) for row in rows.values()} == {
+        ("healthy", 1, 1)
+    }
+    assert rows["best"].placement == "0.1 CPU"
+    assert rows["best"].card_written
 
 
 def test_by_name_there_is_nobody_else(client: Any) -> None:

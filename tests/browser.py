@@ -88,10 +88,12 @@ def chromium(profile: Path) -> Iterator[Browser]:
         options = {"args": [*_OPTIONS.split(), f"--user-data-dir={profile}"]}
         capabilities = {"alwaysMatch": {"goog:chromeOptions": options}}
         asked = httpx.post(f"{root}/session", json={"capabilities": capabilities}, timeout=60)
-        session = f"{root}/session/{_value(asked)['sessionId']}/"
+        session = f"{root}/session/{_value(asked)['sessionId']}"
         with httpx.Client(base_url=session, timeout=60) as client:
-            yield Browser(client)
-            client.delete(session)
+            try:
+                yield Browser(client)
+            finally:
+                _value(client.delete(session))  # else the browser outlives its driver
     finally:
         driver.terminate()
         driver.wait(30)

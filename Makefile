@@ -49,7 +49,7 @@ imports: install
 	$(BIN)/lint-imports
 
 pytest: install
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 # Pins what is installed now, for everybody, and what a machine with a GPU would install.
 constraints: install

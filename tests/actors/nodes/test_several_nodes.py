@@ -111,7 +111,11 @@ def outcomes(store: Store) -> pa.Table:
 def routed(store: Store) -> list[Run]:
     """The rows of a routed data set, by instruction."""
     base = "routed/routed/answers"
-    parts = [store.read_table(f"{base}/{name}") for name in store.names(base)]
+    parts = [
+        store.read_table(f"{base}/{id}/{part}")
+        for id in store.names(base)
+        for part in store.names(f"{base}/{id}")
+    ]
     rows: list[Run] = pa.concat_tables(parts).to_pylist()
     return sorted(rows, key=lambda row: str(row["instruction_id"]))
 
@@ -248,7 +252,7 @@ def rows(nodes: Any, laptop: Path) -> list[Run]:
     """What ``model-sat status`` says."""
     zoo = f"zoo={laptop / 'zoo.yaml'}"
     told = nodes.run("python", "-m", "jobs.status", str(laptop / "run.yaml"), zoo, "--json")
-    found: list[Run] = json.loads(told)
+    found: list[Run] = json.loads(told)["parts"]
     return found
 
 

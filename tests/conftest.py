@@ -23,6 +23,7 @@ AWS = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups then
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Says which tests stay in one process where several share them (make pytest).
 

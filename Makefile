@@ -48,8 +48,9 @@ types: install
 imports: install
 	$(BIN)/lint-imports
 
+# Two processes: starting Ray, Serve and engines is half waiting. A file's tests stay in one of them.
 pytest: install
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # Pins what is installed now, for everybody, and what a machine with a GPU would install.
 constraints: install

@@ -23,23 +23,6 @@ AWS = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups then
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests stay in one process where several share them (make pytest).
-
-    Those on the session's Ray do: there is one of it a process. So do those that start clusters of
-    their own, for more than two at once are too many; of the others, those of a module.
-    """
-    for item in items:
-        if "ray_cluster" in getattr(item, "fixturenames", ()):
-            group = "ray"
-        elif item.get_closest_marker("slow"):
-            group = "clusters"
-        else:
-            group = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """A local Ray whose CPUs are logical, so that many light actors fit on few cores."""

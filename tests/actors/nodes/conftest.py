@@ -1,8 +1,9 @@
-"""A Ray cluster of several nodes on this machine, each in a network namespace of its own.
+"""A Ray cluster of several nodes on this machine, each in namespaces of its own.
 
-The namespaces are joined by a bridge that the tests are on, too. Killing a node kills all that runs
-in it, at once. Where namespaces are refused, the nodes share this machine's network, and tests for
-which that is not enough are skipped. The head has no CPUs: whatever computes does so elsewhere.
+Nodes do not see each other's processes, and their networks are joined by a bridge that the tests
+are on, too. Killing a node kills all that runs in it, at once. Where namespaces are refused, the
+nodes share this machine's network, and tests for which that is not enough are skipped. The head has
+no CPUs: whatever computes does so elsewhere.
 """
 
 import json
@@ -47,7 +48,7 @@ class Namespaces:
         self._names: list[str] = []
 
     def add(self, number: int) -> tuple[str, list[str]]:
-        """One more; gives its address, and what goes before a command that shall run in it."""
+        """One more; gives its address, and what goes before a command that is to be all of it."""
         name, cable = f"{self._bridge}-{number}", f"{self._bridge}v{number}"
         address = f"{self._net}.{number + 1}"
         self._ip("netns", "add", name)
@@ -58,9 +59,8 @@ class Namespaces:
         self._ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
         for link in ("lo", "eth0"):
             self._ip("-n", name, "link", "set", link, "up")
-        # It leads nowhere, but by it Ray finds out which address is the node's own.
-        self._ip("-n", name, "route", "add", "default", "via", self.here)
-        return address, ["nsenter", f"--net=/run/netns/{name}"]
+        alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        return address, ["nsenter", f"--net=/run/netns/{name}", *alone]
 
     def close(self) -> None:
         """Takes all of it away."""
@@ -90,18 +90,16 @@ class Node:
     """One node: where it is, and its processes."""
 
     def __init__(self, address: str, within: list[str], command: list[str], log: Path) -> None:
-        self.address, self.within, self._command, self._log = address, within, command, log
+        self.address, self._command, self._log = address, [*within, *command], log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, environment: dict[str, str]) -> None:
-        """Starts it; ``Nodes.wait`` says when it is there."""
+        """Starts it; ``Nodes.start`` says when it is there."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self.within, *self._command], env=environment, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self._command, env=environment, stdout=log, stderr=log)
 
     def processes(self) -> list[psutil.Process]:
-        """All that it runs, ``ray start`` first."""
+        """All that it runs."""
         if self._process is None or self._process.poll() is not None:
             return []
         first = psutil.Process(self._process.pid)
@@ -111,13 +109,17 @@ class Node:
         """Its processes whose command line has ``title`` in it: Ray names workers by their work."""
         return [one for one in self.processes() if title in _command_line(one)]
 
+    def inside(self) -> list[str]:
+        """What goes before a command that shall run beside what runs there."""
+        first = self.running("ray start --block")[-1].pid
+        return ["nsenter", f"--target={first}", "--net", "--mount", "--pid"]
+
     def kill(self) -> None:
         """Ends all of it at once, as a power cut would."""
         processes = self.processes()
-        for one in processes:
-            _send(one, signal.SIGSTOP)  # none of them shall start another, or see one end
-        for one in [*processes, *self.processes()]:
-            _send(one, signal.SIGKILL)
+        for sent in (signal.SIGSTOP, signal.SIGKILL):  # none of them shall see another one end
+            for one in processes:
+                _send(one, sent)
         if self._process:
             self._process.wait(30)
 
@@ -214,7 +216,7 @@ class Nodes:
     def run(self, *command: str) -> str:
         """Runs a command on the head's machine, as its operator; gives what it prints."""
         done = subprocess.run(
-            [*self["head"].within, *command],
+            [*([] if self.network.shared else self["head"].inside()), *command],
             env={**self._environment, "RAY_ADDRESS": f"{self['head'].address}:{GCS}"},
             capture_output=True,
             text=True,

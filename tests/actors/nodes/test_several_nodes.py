@@ -5,9 +5,7 @@ serves. Each says what was lost: nothing.
 """
 
 import json
-import os
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pyarrow as pa
 import pytest
 import yaml
@@ -258,11 +257,10 @@ def addresses(nodes: Any, laptop: Path, name: str) -> dict[str, int]:
     return found
 
 
-def replicas(nodes: Any, deployment: str) -> list[int]:
+def replicas(nodes: Any, deployment: str) -> list[psutil.Process]:
     """The processes of a deployment's replicas."""
-    said = httpx.get(f"{nodes.dashboard}/api/serve/applications/", timeout=60).json()
-    deployments = said["applications"]["model-sat"]["deployments"]
-    return [one["pid"] for one in deployments[deployment]["replicas"] if one["state"] == "RUNNING"]
+    title = f"ServeReplica:model-sat:{deployment}"
+    return [one for name in "abc" for one in nodes[name].running(title)]
 
 
 def ask(url: str) -> str:
@@ -340,7 +338,7 @@ def test_no_request_is_lost_when_replicas_are_killed(
     with asking(urls(nodes, "abc")) as came:
         for deployment in ("StandInServer:a", "SelectorDeployment", "StandInServer:b"):
             time.sleep(1)
-            os.kill(replicas(nodes, deployment)[0], signal.SIGKILL)
+            replicas(nodes, deployment)[0].kill()
         time.sleep(3)
     assert set(came) == {"answered"}
     assert len(came) > 20

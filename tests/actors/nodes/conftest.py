@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -189,7 +190,7 @@ class Nodes:
     def start(self, *names: str) -> None:
         """Starts nodes, one after the other, and waits until the head counts on them."""
         for name in names:
-            until(lambda name=name: self._there(name), f"start of {name}")
+            until(partial(self._there, name), f"start of {name}")
 
     def _there(self, name: str) -> bool:
         """Starts what does not run: on a busy machine a node may give up on its agents."""

@@ -15,7 +15,7 @@ cpu_flags = --constraints constraints.txt --overrides overrides-cpu.txt --index-
 	$(if $(TORCH_WHEEL),--find-links $(dir $(TORCH_WHEEL)),--torch-backend cpu)
 gpu_flags = --constraints constraints-gpu.txt
 
-.PHONY: install demo test bench lint types imports pytest constraints clean
+.PHONY: install demo test bench nodes lint types imports pytest constraints clean
 
 install: $(STAMP)
 
@@ -51,6 +51,10 @@ imports: install
 # Two processes: starting Ray, Serve and engines is half waiting. A file's tests stay in one of them.
 pytest: install
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Faults on a cluster of four Ray nodes in network namespaces: needs root, and the machine to itself.
+nodes: install
+	$(BIN)/pytest -m nodes tests/actors/nodes
 
 # Pins what is installed now, for everybody, and what a machine with a GPU would install.
 constraints: install

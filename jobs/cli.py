@@ -13,6 +13,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -103,7 +104,8 @@ def _command(verb: str) -> Callable[..., None]:
     def told(*arguments: Any, quiet: bool, as_json: bool, **options: Any) -> None:
         listen(quiet)
         try:
-            result = command(*arguments, **options)
+            with redirect_stdout(sys.stderr):  # what libraries print there is no result
+                result = command(*arguments, **options)
         except ModelSatError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from error

@@ -286,8 +286,9 @@ def test_what_cannot_be_served_is_said_before_anything_starts(
         pass
     more = tmp_path / "more.yaml"
     more.write_text(STAND_INS + "  - {id: says-c, engine: {kind: stand-in}, price: {}}")
+    router = stand_ins.router.model_copy(update={"candidates": ("says-a", "says-b", "says-c")})
     with (
         pytest.raises(StoreError, match="no card of says-c; there are: says-a, says-b"),
-        serving(stand_ins.model_copy(update={"zoo": str(more)})),
+        serving(stand_ins.model_copy(update={"zoo": str(more), "router": router})),
     ):
         pass

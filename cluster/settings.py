@@ -99,8 +99,8 @@ class CollectSettings(Section):
         0.2,
         ge=0,
         le=1,
-        description="questions that fewer candidates than this got right are asked those again "
-        "with their options rotated (circle test); 0: none",
+        description="questions that at most this share of the candidates got right are asked those "
+        "again with their options rotated (circle test); 0: none",
     )
     max_tokens: int = Field(128, ge=1, description="tokens an answer may take")
     batch_size: int = Field(64, ge=1, description="questions sent to an engine at a time")
@@ -217,7 +217,7 @@ class RefinementSettings(Section):
     """Which right outcomes in hard questions are believed (paper: Data Refinement)."""
 
     hard_share: float = Field(
-        0.2, ge=0, le=1, description="a question is hard if fewer candidates than this are right"
+        0.2, ge=0, le=1, description="a question is hard if at most this share is right"
     )
     untested: Literal["keep", "drop"] = Field(
         "keep", description="right outcomes in hard questions that no circle test was made of"

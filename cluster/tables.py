@@ -60,6 +60,8 @@ OUTCOMES = pa.schema(
     ]
 )
 
+RIGHT = 0.5  # an outcome with this score or more is right
+
 SCORE = pa.struct(
     [pa.field("model_id", pa.string(), False), pa.field("score", pa.float64(), False)]
 )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actors.assessor.measures import RIGHT
 from actors.examiner.outcomes import OutcomeMatrix
 from cluster.errors import TableError
+from cluster.tables import RIGHT
 
 
 @dataclass(frozen=True)

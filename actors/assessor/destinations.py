@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from actors.assessor.assessment import Run
-from actors.assessor.measures import RIGHT, choice
+from actors.assessor.measures import choice
+from cluster.tables import RIGHT
 
 EXAMPLES = 3
 LONGEST = 240  # characters of an instruction that is shown

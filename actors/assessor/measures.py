@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from cluster.tables import RIGHT
+
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
-RIGHT = 0.5  # an outcome with this score or more is right, as in tuning
 BINS = 15
 
 MEANS = ("accuracy", "score", "best_single", "oracle", "onboarding")

@@ -5,27 +5,28 @@ rotations are asked, so that a candidate that likes a letter, or guesses, is rig
 What a tuner makes of the result is said in ``actors.tuner.refinement``.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.tables import letters
+import pyarrow as pa
+import pyarrow.compute as pc
 
-RIGHT = 0.5  # a score from which an outcome is right
+from cluster.tables import RIGHT, letters
 
 
-def hard_questions(outcomes: Iterable[Mapping[str, Any]], share: float) -> set[str]:
-    """Ids of the questions that fewer than ``share`` of the candidates got right.
+def hard_questions(outcomes: pa.Table, share: float) -> pa.Array:
+    """Ids of the questions that at most ``share`` of the candidates got right.
 
     Args:
-        outcomes: rows of OUTCOMES; those that failed count for nobody.
-        share: in [0, 1].
+        outcomes: OUTCOMES; those that failed count for nobody.
+        share: in [0, 1]. In a zoo of five, 0.2 is one candidate.
     """
-    marks: dict[str, list[bool]] = defaultdict(list)
-    for outcome in outcomes:
-        if outcome["error"] is None:
-            marks[outcome["question_id"]].append(outcome["score"] >= RIGHT)
-    return {name for name, right in marks.items() if sum(right) / len(right) < share}
+    asked = outcomes.filter(pc.is_null(outcomes["error"]))
+    right = pc.greater_equal(asked["score"], RIGHT).cast(pa.float64())
+    marks = pa.table({"question_id": asked["question_id"], "right": right})
+    shares = marks.group_by("question_id").aggregate([("right", "mean")])
+    hard = shares.filter(pc.less_equal(shares["right_mean"], share))
+    return hard["question_id"].combine_chunks()
 
 
 def rotations(question: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from actors.candidate.batch import batch_engine
 from actors.candidate.engine import BatchEngine, Dataset, Sampling
 from actors.candidate.side_by_side import engine_errors, side_by_side
 from actors.examiner.answers import ANSWERS, Messages, Respondent, Row, is_answered
-from actors.examiner.circle import RIGHT, hard_questions, rotations
+from actors.examiner.circle import hard_questions, rotations
 from actors.examiner.collected import (
     Asked,
     circle,
@@ -36,6 +36,7 @@ from cluster import progress
 from cluster.errors import EngineError
 from cluster.settings import CollectSettings, JudgeSettings, Settings
 from cluster.store import Store
+from cluster.tables import OUTCOMES, RIGHT, from_rows
 from cluster.zoo import Candidate, RemoteEngine, Zoo
 
 JUDGE = "judge"  # its folder of answers
@@ -111,7 +112,8 @@ def _circle_tests(
     store: Store,
 ) -> list[EngineError]:
     """Asks the candidates that were right in hard questions again; ``rows`` take the result."""
-    hard = hard_questions(rows, settings.circle_share)
+    few = hard_questions(from_rows(rows, OUTCOMES), settings.circle_share)
+    hard = set(few.to_pylist())
     by_id = {asked.question["question_id"]: asked for asked in questions}
     by_candidate = {each.candidate.id: each for each in respondents}
     tested = [

@@ -1,8 +1,8 @@
 """Past outcomes as a matrix: how well each candidate did each question, and cards made from them.
 
-Owns the reading of a folder of published results, its checks, the split of questions by their
-words, and capability cards for candidates whose results are known already (no exam is run).
-Methods that learn from outcomes and measures of selection start from here.
+Owns the checks of published results, the split of questions by their words, and capability cards
+for candidates whose results are known already (no exam is run). Methods that learn from outcomes
+and measures of selection start from here.
 
 A folder holds ``questions.parquet`` (question_id, dataset, category, prompt, options, and any
 further columns), ``outcomes.parquet`` (OUTCOMES, or ``correct`` for ``score``) and, for replays,
@@ -14,7 +14,6 @@ Shapes: N questions, M candidates.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from actors.examiner.card import CapabilityCard, TaskResult
 from actors.examiner.questions import question_text
 from cluster.errors import TableError
-from cluster.tables import check_outcomes, check_unique, conform, read_table
+from cluster.tables import check_outcomes, check_unique, conform
 
 _ASKED = pa.schema(
     [
@@ -130,17 +129,6 @@ def outcome_matrix(
         scores_NM=scores_NM,
     )
     return matrix.questions(np.flatnonzero(~np.isnan(scores_NM).all(axis=1)))
-
-
-def read_outcomes(folder: str | Path, task_column: str = "category") -> OutcomeMatrix:
-    """The matrix of a folder of published results. Raises TableError as ``outcome_matrix``."""
-    place = Path(folder)
-    return outcome_matrix(
-        read_table(str(place / "questions.parquet")),
-        read_table(str(place / "outcomes.parquet")),
-        task_column,
-        str(place),
-    )
 
 
 def normal_words(prompt: str) -> str:

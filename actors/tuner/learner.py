@@ -13,10 +13,10 @@ from actors.examiner.outcomes import OutcomeMatrix
 from actors.selector.network import create
 from actors.selector.scoring import Selector
 from actors.tuner.course import Course
-from actors.tuner.loss import RIGHT
 from actors.tuner.samples import Record
 from cluster.settings import SelectorSettings, TuningSettings
 from cluster.store import Store
+from cluster.tables import RIGHT
 
 
 class ModelSatLearner:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-RIGHT = 0.5  # an outcome with this score or more is a positive
+from cluster.tables import RIGHT
 
 
 def loss_of(name: str, log_odds_GK: Tensor, scores_GK: Tensor) -> Tensor:

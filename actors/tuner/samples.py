@@ -13,11 +13,10 @@ import pyarrow as pa
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import split_position
 from actors.examiner.questions import question_text
-from actors.tuner.loss import RIGHT
 from actors.tuner.refinement import BY_DEFAULT, refined
 from cluster.errors import TableError
 from cluster.settings import RefinementSettings
-from cluster.tables import OUTCOMES, conform
+from cluster.tables import OUTCOMES, RIGHT, conform
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from cluster.errors import UserError
 from cluster.settings import load
 from jobs.assess import run
 
-ROOT = Path(__file__).parents[2]
+Command = Callable[..., subprocess.CompletedProcess[str]]
 PLAN = """
 name: small
 output: {folder}/report
@@ -59,13 +59,8 @@ def plan(tmp_path: Path) -> Path:
     return path
 
 
-def assess(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "jobs.assess", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-
-
-def test_a_plan_becomes_a_report(plan: Path) -> None:
-    done = assess(str(plan))
+def test_a_plan_becomes_a_report(plan: Path, python: Command) -> None:
+    done = python("-m", "jobs.assess", str(plan))
     assert done.returncode == 0, done.stderr
     report = plan.parent / "report"
     assert done.stdout.splitlines()[-1] == f"report: {report}"
@@ -78,8 +73,8 @@ def test_a_plan_becomes_a_report(plan: Path) -> None:
     assert [step["newest"] for step in found["replays"]["days"]["steps"]] == ["c", "d"]
 
 
-def test_a_mistake_is_one_line(plan: Path) -> None:
-    done = assess(str(plan), "zoos.pair=[a]")
+def test_a_mistake_is_one_line(plan: Path, python: Command) -> None:
+    done = python("-m", "jobs.assess", str(plan), "zoos.pair=[a]")
     assert done.returncode == 2
     assert done.stdout == ""
     rule = "zoo 'pair' has 1 candidates; at least 2 are needed"

@@ -2,21 +2,16 @@
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-MODEL_SAT = [sys.executable, "-c", "from jobs.cli import main; main()"]
-
-
-def call(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, model_sat: Command) -> Path:
     rows = [
         f"{model},q{number},{int(number % 3 == 0 or model == 'b')},What is {number}?"
         for model in "ab"
@@ -24,18 +19,20 @@ def folder(tmp_path: Path) -> Path:
     ]
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(["model_id,question_id,score,prompt", *rows]))
-    done = call(*MODEL_SAT, "import", "table", str(path), "--to", str(tmp_path / "ours"))
+    done = model_sat("import", "table", str(path), "--to", str(tmp_path / "ours"))
     assert done.returncode == 0, done.stderr
     return tmp_path / "ours"
 
 
-def test_findings_are_printed_and_written(folder: Path, tmp_path: Path) -> None:
-    done = call(*MODEL_SAT, "check", str(folder), "--to", str(tmp_path / "check.json"))
+def test_findings_are_printed_and_written(
+    folder: Path, tmp_path: Path, python: Command, model_sat: Command
+) -> None:
+    done = model_sat("check", str(folder), "--to", str(tmp_path / "check.json"))
     assert done.returncode == 0, done.stderr
     assert f"{folder}: 2 models, 60 questions, 120 outcomes" in done.stdout
     assert "b (mean 100.0%): every score is 1" in done.stdout
     assert "at most 0.0 points over the best single model" in done.stdout
-    printed = call(sys.executable, "-m", "jobs.check_outcomes", str(folder), "--json").stdout
+    printed = python("-m", "jobs.check_outcomes", str(folder), "--json").stdout
     assert json.loads(printed) == json.loads((tmp_path / "check.json").read_text())
     assert json.loads(printed)["sources"][str(folder)]["headroom"]["best_single_model"] == "b"
 
@@ -48,8 +45,10 @@ def test_findings_are_printed_and_written(folder: Path, tmp_path: Path) -> None:
         (("{folder}", "--models", "z"), "no candidate 'z'; there are: a, b"),
     ],
 )
-def test_mistakes_are_one_line(arguments: tuple[str, ...], part: str, folder: Path) -> None:
-    done = call(*MODEL_SAT, "check", *[each.format(folder=folder) for each in arguments])
+def test_mistakes_are_one_line(
+    arguments: tuple[str, ...], part: str, folder: Path, model_sat: Command
+) -> None:
+    done = model_sat("check", *[each.format(folder=folder) for each in arguments])
     assert done.returncode == 2
     assert part in done.stderr
     assert done.stderr.count("\n") == 1

@@ -11,8 +11,8 @@ import pytest
 from actors.router.keys import Caller, KeyFile
 from jobs.cli import COMMANDS, VERBS, main
 
-ROOT = Path(__file__).parents[2]
-MODEL_SAT = [sys.executable, "-c", "from jobs.cli import main; main()"]
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
 RUN = """
 store: {folder}/store
 zoo: {folder}/zoo.yaml
@@ -27,10 +27,6 @@ def run_file(tmp_path: Path) -> Path:
     path = tmp_path / "run.yaml"
     path.write_text(RUN.format(folder=tmp_path))
     return path
-
-
-def call(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture
@@ -50,13 +46,13 @@ def refused(
     return run
 
 
-def test_help_imports_nothing_heavy() -> None:
+def test_help_imports_nothing_heavy(python: Command) -> None:
     code = (
         "import sys; from jobs.cli import main\n"
         "try: main()\n"
         "finally: print({'ray', 'torch', 'vllm', 'transformers'} & set(sys.modules))"
     )
-    done = call(sys.executable, "-c", code, "--help")
+    done = python("-c", code, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "set()"
     for verb in [*VERBS, *COMMANDS]:
@@ -64,9 +60,11 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "assess"])
-def test_both_ways_to_call_a_job(verb: str, run_file: Path, refused: Callable[..., str]) -> None:
+def test_both_ways_to_call_a_job(
+    verb: str, run_file: Path, refused: Callable[..., str], python: Command
+) -> None:
     module = f"jobs.{verb.replace('-', '_')}"
-    done = call(sys.executable, "-m", module, str(run_file), "exam.shotz=3")
+    done = python("-m", module, str(run_file), "exam.shotz=3")
     assert (done.returncode, done.stdout) == (2, "")
     for said in (done.stderr, refused(verb, str(run_file), "exam.shotz=3")):
         assert said.startswith(f"error: {run_file}: key 'exam.shotz': unknown key; allowed:")
@@ -104,32 +102,29 @@ def test_mistakes_give_one_line_and_leave_nothing(
     assert not list((run_file.parent / "store").glob("**/*"))
 
 
-@pytest.mark.parametrize(
-    "command", [[*MODEL_SAT, "make-key"], [sys.executable, "-m", "jobs.make_key"]]
-)
-def test_make_key_shows_a_key_and_the_line_that_lets_it_in(
-    command: list[str], tmp_path: Path
-) -> None:
-    done = call(*command, "alice", "--requests-per-minute", "60")
+def test_make_key_shows_a_key_and_the_line_that_lets_it_in(python: Command, tmp_path: Path) -> None:
+    done = python("-m", "jobs.make_key", "alice", "--requests-per-minute", "60")
     assert (done.returncode, done.stderr) == (0, "")
     key, line = (said.partition(": ")[2] for said in done.stdout.splitlines())
     (tmp_path / "keys").write_text(line)
     assert KeyFile(str(tmp_path / "keys")).caller(key.encode()) == Caller("alice", 60)
-    done = call(*command, "two words")
+    done = python("-m", "jobs.make_key", "two words")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("error: a key's name")
 
 
-def test_verbs_with_a_run_and_without_can_be_quiet_and_speak_json() -> None:
+def test_verbs_with_a_run_and_without_can_be_quiet_and_speak_json(model_sat: Command) -> None:
     for command in ("collect", "import"):
-        done = call(*MODEL_SAT, command, "--help")
+        done = model_sat(command, "--help")
         assert "--quiet" in done.stdout
         assert "--json" in done.stdout
 
 
 @pytest.mark.parametrize("options", [[], ["--json"], ["--quiet"], ["--quiet", "--json"]])
-def test_a_result_is_said_in_lines_in_json_or_not_at_all(options: list[str]) -> None:
-    done = call(*MODEL_SAT, "make-key", "alice", *options)
+def test_a_result_is_said_in_lines_in_json_or_not_at_all(
+    options: list[str], model_sat: Command
+) -> None:
+    done = model_sat("make-key", "alice", *options)
     assert (done.returncode, done.stderr) == (0, "")
     if "--json" in options:
         (line,) = done.stdout.splitlines()
@@ -139,14 +134,16 @@ def test_a_result_is_said_in_lines_in_json_or_not_at_all(options: list[str]) -> 
 
 
 @pytest.mark.slow
-def test_a_job_on_ray_says_its_result_alone_and_where_the_noise_is(tmp_path: Path) -> None:
+def test_a_job_on_ray_says_its_result_alone_and_where_the_noise_is(
+    tmp_path: Path, model_sat: Command
+) -> None:
     (tmp_path / "zoo.yaml").write_text(
         "name: z\ncandidates: [{id: a, engine: {kind: stand-in, reply: A}}]"
     )
     run = tmp_path / "run.yaml"
     run.write_text(RUN.format(folder=tmp_path))
     sources = "collect.sources=[{questions: bank, per_category: 1}]"
-    done = call(*MODEL_SAT, "collect", str(run), sources, "ray.num_cpus=4", "--json")
+    done = model_sat("collect", str(run), sources, "ray.num_cpus=4", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["candidates"]["a"]["questions"] >= 50
     noise, asked = done.stderr.splitlines()

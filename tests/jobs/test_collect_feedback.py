@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from actors.examiner.outcomes import read_outcomes
+from actors.assessor.parts import read_source
+from actors.assessor.plan import Source
 from actors.router.answered import Answered
 from actors.router.journal import Journal
 from actors.router.rules import Choice
@@ -32,6 +33,6 @@ def test_outcomes_are_written_and_what_was_left_out_is_said(tmp_path: Path) -> N
         f"1 rows of feedback became 1 outcomes of 1 instructions: {place}",
         "1 left out: no such answer in the journal",
     ]
-    matrix = read_outcomes(place)
+    matrix = read_source(Source(folder=str(place)))
     assert (matrix.prompts, matrix.candidates) == (["What is 2 + 2?"], ["a"])
     assert matrix.scores_NM.tolist() == [[1.0]]

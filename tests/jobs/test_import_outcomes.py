@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +10,11 @@ import pytest
 
 from actors.assessor.parts import read_source
 from actors.assessor.plan import Plan, Source
-from actors.examiner.outcomes import read_outcomes
 from actors.examiner.questions import load_questions
 from cluster.settings import load
 from jobs.assess import run
 
-ROOT = Path(__file__).parents[2]
-MODEL_SAT = [sys.executable, "-c", "from jobs.cli import main; main()"]
-
-
-def call(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -37,17 +31,17 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_import_is_assessed(source: Path, tmp_path: Path) -> None:
+def test_an_import_is_assessed(source: Path, tmp_path: Path, model_sat: Command) -> None:
     ours = tmp_path / "ours"
     command = ["import", "table", str(source), "--to", str(ours), "columns.model_id=llm"]
-    done = call(*MODEL_SAT, *command)
+    done = model_sat(*command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "480 outcomes of 4 models in 120 questions, from 1 files",
         f"left out 1: score lies outside 0 to 1 (first: {source}: row 482)",
         f"outcomes: {ours}",
     ]
-    matrix = read_outcomes(ours)
+    matrix = read_source(Source(folder=str(ours)))
     assert (len(matrix), list(matrix.candidates)) == (120, list("abcd"))
     assert not np.isnan(matrix.scores_NM).any()
     assert read_source(Source(folder=str(ours))).question_ids == matrix.question_ids
@@ -62,21 +56,28 @@ def test_an_import_is_assessed(source: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report" / "report.json").exists()
 
 
-def test_an_import_is_replaced_only_when_asked(source: Path, tmp_path: Path) -> None:
+def test_an_import_is_replaced_only_when_asked(
+    source: Path, tmp_path: Path, model_sat: Command
+) -> None:
     command = ["import", "table", str(source), "--to", str(tmp_path / "ours"), "--json"]
     mapping = "columns.model_id=llm"
-    assert json.loads(call(*MODEL_SAT, *command, mapping).stdout)["outcomes"] == 480
-    again = call(*MODEL_SAT, *command, mapping)
+    assert json.loads(model_sat(*command, mapping).stdout)["outcomes"] == 480
+    again = model_sat(*command, mapping)
     assert again.returncode == 2
     assert "is there already; --replace" in again.stderr
-    replaced = call(*MODEL_SAT, *command, mapping, "models={a: z}", "--replace")
+    replaced = model_sat(*command, mapping, "models={a: z}", "--replace")
     assert replaced.returncode == 0
-    assert list(read_outcomes(tmp_path / "ours").candidates) == ["b", "c", "d", "z"]
+    assert list(read_source(Source(folder=str(tmp_path / "ours"))).candidates) == [
+        "b",
+        "c",
+        "d",
+        "z",
+    ]
     assert {path.name for path in tmp_path.iterdir()} == {"outcomes.csv", "ours"}
 
 
-def test_formats_are_listed() -> None:
-    done = call(*MODEL_SAT, "import", "--list")
+def test_formats_are_listed(model_sat: Command) -> None:
+    done = model_sat("import", "--list")
     assert done.returncode == 0
     assert "CSV, JSONL or Parquet" in done.stdout
 
@@ -91,16 +92,16 @@ def test_formats_are_listed() -> None:
         (("table", "x.csv", "--to", "actors"), "is there, but no import"),
     ],
 )
-def test_mistakes_are_one_line(arguments: tuple[str, ...], part: str) -> None:
-    done = call(*MODEL_SAT, "import", *arguments)
+def test_mistakes_are_one_line(arguments: tuple[str, ...], part: str, model_sat: Command) -> None:
+    done = model_sat("import", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert part in done.stderr
     assert done.stderr.count("\n") == 1
-    assert not (ROOT / "ours").exists()
+    assert not (Path(__file__).parents[2] / "ours").exists()
 
 
-def test_the_module_is_the_same_command() -> None:
-    done = call(sys.executable, "-m", "jobs.import_outcomes", "tabel", "x.csv", "--to", "ours")
+def test_the_module_is_the_same_command(python: Command) -> None:
+    done = python("-m", "jobs.import_outcomes", "tabel", "x.csv", "--to", "ours")
     assert done.returncode == 2
     assert done.stderr.startswith("error: no format is called 'tabel'; there are:")

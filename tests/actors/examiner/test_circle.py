@@ -1,6 +1,13 @@
+from typing import Any
+
 import pytest
 
 from actors.examiner.circle import hard_questions, rotations, stood
+from cluster.tables import OUTCOMES, from_rows
+
+
+def hard(rows: list[dict[str, Any]], share: float) -> set[str]:
+    return set(hard_questions(from_rows(rows, OUTCOMES), share).to_pylist())
 
 
 def test_options_go_round_and_the_answer_goes_with_them() -> None:
@@ -16,15 +23,14 @@ def test_options_go_round_and_the_answer_goes_with_them() -> None:
 def test_hard_are_those_that_few_got_right_and_failures_count_for_nobody() -> None:
     scores = {"easy": [1, 1, 0, 0], "hard": [1, 0, 0, 0], "none": [0, 0, 0, 0]}
     rows = [
-        {"question_id": name, "score": score, "error": None}
+        {"model_id": f"m{place}", "question_id": name, "score": score}
         for name, marks in scores.items()
-        for score in marks
+        for place, score in enumerate(marks)
     ]
-    assert hard_questions(rows, 0.5) == {"hard", "none"}
-    assert hard_questions(rows, 0.25) == {"none"}
-    assert hard_questions(rows, 0.0) == set()
-    failed = [{"question_id": "hard", "score": 0.0, "error": "too long"}] * 9
-    assert hard_questions([*rows, *failed], 0.25) == {"none"}
+    assert hard(rows, 0.25) == {"hard", "none"}, "the share itself counts: one of four"
+    assert hard(rows, 0.24) == hard(rows, 0.0) == {"none"}
+    failed = {"model_id": "x", "question_id": "hard", "score": 0.0, "error": "too long"}
+    assert hard([*rows, *[failed] * 9], 0.24) == {"none"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from actors.assessor.parts import read_source
 from actors.assessor.plan import Source
 from actors.examiner.card import CapabilityCard
-from actors.examiner.outcomes import outcome_matrix, read_outcomes
+from actors.examiner.outcomes import outcome_matrix
 from actors.router.answered import Answered
 from actors.router.journal import Journal
 from actors.router.records import (
@@ -107,11 +107,11 @@ def test_tuning_and_assessment_read_what_was_collected(
 ) -> None:
     fill(store, make_answered)
     place = write_collected(store, outcomes_of_feedback(store))
-    for matrix in (read_outcomes(place), read_source(Source(folder=place))):
-        assert matrix.candidates == ["a", "b"]
-        faust = matrix.prompts.index("Who wrote Faust?")
-        np.testing.assert_array_equal(matrix.scores_NM[faust], [0.0, np.nan])
-        np.testing.assert_array_equal(matrix.scores_NM[1 - faust], [0.75, 0.0])
+    matrix = read_source(Source(folder=place))
+    assert matrix.candidates == ["a", "b"]
+    faust = matrix.prompts.index("Who wrote Faust?")
+    np.testing.assert_array_equal(matrix.scores_NM[faust], [0.0, np.nan])
+    np.testing.assert_array_equal(matrix.scores_NM[1 - faust], [0.75, 0.0])
     exam = from_rows([row | {"question_id": "exam"} for row in QUESTION], QUESTIONS)
     right = from_rows([{"model_id": "a", "question_id": "exam", "score": 1.0}], OUTCOMES)
     questions, outcomes = with_feedback(store, ["a", "gone"], exam, right)

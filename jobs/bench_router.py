@@ -32,6 +32,10 @@ from jobs.ray_session import ray_session
 
 ENCODER, CANDIDATES, PORT = "all-minilm-l6-v2", 5, 8222
 CLIENTS, ROUNDS, SECONDS, PER_REQUEST = (1, 8, 32), 5, 4.0, 16
+PLACES: dict[str, dict[str, Any]] = {
+    "a deployment": {},
+    "the ingress": {"selector_in_ingress": True},
+}
 Send = Callable[[httpx.AsyncClient, Random], Awaitable[None]]
 
 
@@ -118,8 +122,8 @@ async def load(send: Send, clients: int, seconds: float = SECONDS) -> list[float
     return taken
 
 
-def added_latency(url: str, candidate: str) -> Iterator[Figure]:
-    """Of ``auto`` against a candidate by name, in turns."""
+def added_latency(url: str, candidate: str, place: str) -> Iterator[Figure]:
+    """Of ``auto`` against a candidate by name, in turns; ``place`` is where the selector runs."""
     for clients in CLIENTS:
         taken: dict[str, list[float]] = {candidate: [], "auto": []}
         for _ in range(ROUNDS):
@@ -128,22 +132,25 @@ def added_latency(url: str, candidate: str) -> Iterator[Figure]:
         named, auto = (quantiles(seconds, n=100) for seconds in taken.values())
         for percent, bar in ((50, 1.5), (99, 2.0)):
             yield Figure(
-                f"auto against a candidate by name, {clients} clients, p{percent}",
+                f"auto, selector in {place}, against a candidate by name, {clients} clients, "
+                f"p{percent}",
                 auto[percent - 1] / named[percent - 1],
                 "ratio",
                 at_most=bar,
             )
-        yield Figure(f"a candidate by name, {clients} clients, p50", named[49], "seconds")
+        name = f"a candidate by name, selector in {place}, {clients} clients, p50"
+        yield Figure(name, named[49], "seconds")
 
 
-def selections(url: str, looked_up: float) -> Iterator[Figure]:
+def selections(url: str, looked_up: float, place: str) -> Iterator[Figure]:
     """A second through /v1/select, against a plain loop's."""
     for count, bar in ((1, None), (PER_REQUEST, 3.0)):
         rates = [
             count * len(asyncio.run(load(select(url, count), 32))) / SECONDS for _ in range(ROUNDS)
         ]
         yield Figure(
-            f"selections a second, 32 clients, {count} in a request, against a plain kNN loop",
+            f"selections a second, selector in {place}, 32 clients, {count} in a request, against "
+            "a plain kNN loop",
             median(rates) / looked_up,
             "ratio",
             at_least=bar,
@@ -170,13 +177,17 @@ def plain_loop(store: Store) -> float:
 
 def measure() -> list[Figure]:
     """All figures, in one run."""
-    run = settings({"port": PORT})
-    looked_up = plain_loop(Store(run.store))  # before Serve starts: it has the machine to itself
-    with ray_session(RaySettings(num_cpus=16)), serving(run) as url:
-        for model in ("candidate-00", "auto"):
-            asyncio.run(load(chat(url, model), 8))  # warm
-        figures = [*added_latency(url, "candidate-00"), *selections(url, looked_up)]
-    return [*figures, Figure("plain kNN loop", looked_up, "selections a second")]
+    runs = {place: settings({"port": PORT, **more}) for place, more in PLACES.items()}
+    looked_up = plain_loop(Store(next(iter(runs.values())).store))  # has the machine to itself
+    figures = [Figure("plain kNN loop", looked_up, "selections a second")]
+    with ray_session(RaySettings(num_cpus=16)):
+        for place, run in runs.items():
+            with serving(run) as url:
+                for model in ("candidate-00", "auto"):
+                    asyncio.run(load(chat(url, model), 8))  # warm
+                figures += added_latency(url, "candidate-00", place)
+                figures += selections(url, looked_up, place)
+    return figures
 
 
 if __name__ == "__main__":

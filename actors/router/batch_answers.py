@@ -22,6 +22,7 @@ from ray.data import ActorPoolStrategy, Dataset, ExecutionResources
 
 from actors.candidate.engine import BatchEngine, Sampling
 from actors.candidate.side_by_side import engine_errors
+from cluster import progress
 from cluster.errors import EngineError
 from cluster.settings import Settings
 from cluster.store import Store
@@ -53,8 +54,9 @@ def answer_parts(
     place = f"{base}/answers/{model_id}"
     left = _left(parts, place, store)
     while left:
-        with engine_errors(model_id):
-            _run(_pipeline(base, model_id, engine, left, settings))
+        rows = sum(parts[part] for part in left)
+        with engine_errors(model_id), progress.line(model_id, rows) as line:
+            _run(_pipeline(base, model_id, engine, left, settings), line)
         before, left = left, _left(parts, place, store)
         if len(left) == len(before):
             raise EngineError(
@@ -108,9 +110,9 @@ def full_batches(
     return rows
 
 
-def _run(pipeline: Dataset) -> None:
-    for _ in pipeline.iter_batches(batch_size=None, batch_format="pyarrow"):
-        pass
+def _run(pipeline: Dataset, line: progress.Line) -> None:
+    for each in pipeline.iter_batches(batch_size=None, batch_format="pyarrow"):
+        line.advance(pc.sum(each["answered"]).as_py())
 
 
 def _rows(parts: pa.Table, store_url: str, folder: str, model_id: str) -> Iterator[pa.Table]:

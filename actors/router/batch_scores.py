@@ -9,7 +9,7 @@ goes straight to ``answers/-`` with the error.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import cycle
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.router.instructions import checked, parts
 from actors.router.rules import Rules
+from cluster import progress
 from cluster.errors import ModelSatError, UserError
 from cluster.settings import Settings
 from cluster.store import Store
@@ -76,14 +77,20 @@ def _score(todo: list[str], base: str, reader: Any, rules: Rules, settings: Sett
     router = settings.router
     actor = ray.remote(_Scorer).options(num_cpus=1, num_gpus=router.selector_gpus, **_LASTING)
     scorers = [actor.remote(base, rules, settings) for _ in range(router.selector_replicas)]
+    turns = zip(todo, cycle(scorers))
     counts: Counts = {}
-    running: list[Any] = []
-    for name, scorer in zip(todo, cycle(scorers)):
-        if len(running) == _AHEAD * len(scorers):
+    with progress.line("score parts", len(todo)) as line:
+        running = [_begin(*turn, reader) for turn in islice(turns, _AHEAD * len(scorers))]
+        while running:
             done, running = ray.wait(running)
             counts |= dict(ray.get(done))
-        running.append(scorer.score.remote(name, reader.part.remote(int(name))))
-    return counts | dict(ray.get(running))
+            line.advance(len(done))
+            running += [_begin(*turn, reader) for turn in islice(turns, len(done))]
+    return counts
+
+
+def _begin(name: str, scorer: Any, reader: Any) -> Any:
+    return scorer.score.remote(name, reader.part.remote(int(name)))
 
 
 def _file(base: str, part: str) -> str:

@@ -45,6 +45,15 @@ class CandidateError(Exception):
     """A candidate did not answer."""
 
 
+class NobodyAnsweredError(HTTPException):
+    """No candidate answered; ``passed_over`` says why of each, by id."""
+
+    def __init__(self, status: int, passed_over: Mapping[str, str]) -> None:
+        told = "; ".join(f"{id}: {why}" for id, why in sorted(passed_over.items()))
+        super().__init__(status, f"no candidate answered: {told or 'there is none'}")
+        self.passed_over = passed_over
+
+
 class Forwarding:
     """Asks candidates, and remembers how each of them did."""
 
@@ -89,8 +98,8 @@ class Forwarding:
             down: by id, who is not running.
 
         Raises:
-            HTTPException: 400 if the instruction is too long for all, 429 if all are busy,
-                503 if nobody answered.
+            NobodyAnsweredError: 400 if the instruction is too long for all, 429 if all are busy,
+                503 else.
             OpenAIHTTPException: a candidate said that the request is wrong.
         """
         passed_over, unwell = {**down, **too_long}, set(down) - set(too_long)
@@ -117,7 +126,7 @@ class Forwarding:
                     return response, replace(choice, why="fallback") if fallback else choice
                 fallback = True
         status = _UNAVAILABLE if unwell else _TOO_MANY if busy else _BAD_REQUEST
-        raise HTTPException(status, f"no candidate answered: {_told(passed_over)}")
+        raise NobodyAnsweredError(status, passed_over)
 
     async def by_name(self, id: str, send: Send) -> Response:
         """The answer of the candidate that was asked for; what fails is tried once more.
@@ -203,7 +212,3 @@ def _status(error: Exception) -> int:
 
 def _short(text: str) -> str:
     return " ".join(text.split())[:_REASON_LENGTH]
-
-
-def _told(passed_over: Mapping[str, str]) -> str:
-    return "; ".join(f"{id}: {why}" for id, why in sorted(passed_over.items())) or "there is none"

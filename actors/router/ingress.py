@@ -28,7 +28,7 @@ from actors.router.answered import Answered
 from actors.router.bodies import ChatBody, CompletionBody
 from actors.router.conversations import Conversations
 from actors.router.feedback import FeedbackRequest
-from actors.router.forwarding import Forwarding, Send
+from actors.router.forwarding import Forwarding, NobodyAnsweredError, Send
 from actors.router.guard import caller_of
 from actors.router.observing import Observing
 from actors.router.requests import (
@@ -198,12 +198,16 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         stay_with = wish.stay_with or self._conversations.candidate(asked.messages)
         (scored,) = await self._scores([asked.text])
         chosen = time.monotonic()
-        answer, choice = await self._forwarding.answer(
-            lambda passed_over: self._choice(rules, scored, stay_with, passed_over),
-            send,
-            rules.too_long(len(asked.text.encode()), asked.answer_tokens),
-            here.down,
-        )
+        try:
+            answer, choice = await self._forwarding.answer(
+                lambda passed_over: self._choice(rules, scored, stay_with, passed_over),
+                send,
+                rules.too_long(len(asked.text.encode()), asked.answer_tokens),
+                here.down,
+            )
+        except NobodyAnsweredError as error:
+            self._metrics.passed_over(error.passed_over)
+            raise
         if asked.messages:
             self._conversations.answered(asked.messages, choice.candidate)
         begun = time.monotonic()

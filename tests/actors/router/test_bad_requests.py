@@ -6,6 +6,7 @@ from the served OpenAPI description. No replica may have died of them.
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,13 +18,17 @@ from hypothesis import strategies as st
 from ray.util import list_named_actors
 
 from actors.router.app import serving
+from actors.router.records import read_feedback
+from cluster.settings import Settings
+from cluster.store import Store
 
 pytestmark = pytest.mark.slow
 
 PORT = 8302
 AT_ONCE = 25
 SECONDS = 30.0  # far more than any takes, on a machine with other work
-ENDPOINTS = ("/v1/chat/completions", "/v1/completions", "/v1/select")
+PROMPTED = ("/v1/chat/completions", "/v1/completions", "/v1/select")
+ENDPOINTS = (*PROMPTED, "/v1/feedback")
 
 # Derandomized: a failure here is one that everybody gets.
 MANY = settings(
@@ -118,6 +123,10 @@ needed: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "/v1/select": st.fixed_dictionaries({"prompt": prompts})
     | st.fixed_dictionaries({"messages": chats})
     | st.fixed_dictionaries({"instructions": st.lists(prompts | chats, max_size=4) | values}),
+    "/v1/feedback": st.fixed_dictionaries(
+        {"id": texts | values, "score": st.floats(0, 1) | values},
+        optional={"comment": texts | values},
+    ),
 }
 further = st.dictionaries(st.sampled_from(FURTHER), values, max_size=2)
 
@@ -145,11 +154,19 @@ def rubbish(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def served(ray_cluster: None, make_stand_ins: Any) -> Iterator[str]:
-    settings = make_stand_ins(
-        PORT, allow_policies=["value", "cheapest-above"], selector_in_ingress=True
+def running(make_stand_ins: Any) -> Settings:
+    made: Settings = make_stand_ins(
+        PORT,
+        allow_policies=["value", "cheapest-above"],
+        selector_in_ingress=True,
+        journal={"flush_seconds": 0.5},
     )
-    with serving(settings) as url:
+    return made
+
+
+@pytest.fixture(scope="module")
+def served(ray_cluster: None, running: Settings) -> Iterator[str]:
+    with serving(running) as url:
         before = replicas()
         yield url.removesuffix("/v1")
         assert replicas() == before  # none died, so none was replaced
@@ -208,7 +225,8 @@ def test_what_the_description_lets_expect(
     served: str, path: str, mode: schemathesis.GenerationMode
 ) -> None:
     right = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}], "prompt": "Hi"}
-    _by_description(served, path, "POST", mode, {} if path.endswith("select") else right)
+    answers = path.endswith("completions")
+    _by_description(served, path, "POST", mode, right if answers else {})
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/{model}"])
@@ -237,7 +255,33 @@ def _by_description(served: str, path: str, method: str, mode: Any, body: dict[s
     ask()
 
 
-@pytest.mark.parametrize("path", ENDPOINTS)
+def test_feedback_of_any_kind_is_refused_or_kept(served: str, running: Settings) -> None:
+    store, taken = Store(running.store), []
+
+    @settings(MANY, max_examples=40)
+    @given(made=st.lists(needed["/v1/feedback"], min_size=AT_ONCE, max_size=AT_ONCE))
+    def give(made: list[dict[str, Any]]) -> None:
+        marked = [{**body, "comment": f"ours {body.get('comment')}"} for body in made]
+        sent = [("/v1/feedback", json.dumps(body).encode()) for body in marked]
+        for answer, body in zip(asyncio.run(post_all(served, sent)), marked, strict=True):
+            check(answer)
+            if answer.is_success:
+                taken.append((body["id"], float(body["score"]), body["comment"]))
+
+    def kept() -> list[tuple[str, float, str]]:
+        rows = read_feedback(store).to_pylist()
+        found = [(row["response_id"], row["score"], row["comment"]) for row in rows]
+        return sorted(row for row in found if (row[2] or "").startswith("ours "))
+
+    give()
+    assert taken
+    until = time.monotonic() + SECONDS
+    while len(kept()) < len(taken) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert kept() == sorted(taken)
+
+
+@pytest.mark.parametrize("path", PROMPTED)
 def test_prompts_of_100000_tokens_and_bodies_too_large(served: str, path: str) -> None:
     for model, prompt, status in (
         ("auto", "word " * 100_000, 200),

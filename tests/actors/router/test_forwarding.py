@@ -10,7 +10,7 @@ from ray.llm._internal.serve.core.configs.openai_api_models import OpenAIHTTPExc
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
-from actors.router.forwarding import Forwarding
+from actors.router.forwarding import Forwarding, NobodyAnsweredError
 from actors.router.rules import Choice, Rules
 from cluster.settings import BestQualityPolicy, BreakerSettings
 
@@ -146,9 +146,10 @@ def test_when_nobody_is_left_the_unwell_are_asked_once_more() -> None:
     ],
 )
 def test_what_is_said_when_all_refuse(errors: Errors, too_long: Any, status: int) -> None:
-    with pytest.raises(HTTPException, match="no candidate answered: a: ") as caught:
+    with pytest.raises(NobodyAnsweredError, match="no candidate answered: a: ") as caught:
         ask(errors, too_long=too_long)
     assert caught.value.status_code == status
+    assert caught.value.passed_over.keys() == set("abc")
 
 
 def test_by_name_is_tried_twice_and_no_more() -> None:

@@ -37,5 +37,6 @@ def write_figures(figures: Sequence[Figure], command: str) -> None:
             said = {"name": figure.name, "value": figure.value, "bar": bar, "unit": figure.unit}
             lines.write(json.dumps({**said, "holds": figure.holds(), "command": command}) + "\n")
             side = "at least" if figure.at_most is None else "at most"
-            text = f" ({side} {bar:g}: {'holds' if figure.holds() else 'MISSED'})" if bar else ""
+            kept = "holds" if figure.holds() else "MISSED"
+            text = "" if bar is None else f" ({side} {bar:g}: {kept})"
             print(f"{figure.name}: {figure.value:.3g} {figure.unit}{text}")

@@ -168,7 +168,7 @@ def plain_loop(store: Store) -> float:
     random, count, end = Random(0), 0, time.perf_counter() + 2 * SECONDS
     while time.perf_counter() < end:
         (nearest,) = neighbours.kneighbors(
-            encoder.encode([instruction(random)]), return_distance=False
+            encoder.encode([instruction(random)], show_progress_bar=False), return_distance=False
         )
         int(np.argmax(known.scores_NM[nearest].mean(0)))
         count += 1

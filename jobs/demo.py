@@ -77,7 +77,9 @@ def answers_table(answers: list[dict[str, Any]]) -> Any:
     table = Table("instruction", *(f"P('Yes') {id}" for id in ids), "chosen", "answer")
     for row in answers:
         scores = (f"{row['scores'][id]:.3f}" for id in ids)
-        table.add_row(row["instruction"], *scores, row["candidate"], row["answer"])
+        passed_over = [f"{id}: {why}" for id, why in row["passed_over"].items()]
+        chosen = "\n".join([row["candidate"], *passed_over])
+        table.add_row(row["instruction"], *scores, chosen, row["answer"])
     return table
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from actors.selector.instruction import clipped, shortened
 from actors.selector.int8 import in_int8
@@ -42,7 +44,7 @@ class LayerPool:
             precision: ``int8`` is several times faster on CPUs; on GPUs it means nothing.
 
         Raises:
-            SettingsError: the encoder has no such layer.
+            SettingsError: the encoder has no such layer, or is none that int8 knows.
         """
         self.encoder = encoder
         self.layers = list(layers)
@@ -62,19 +64,17 @@ class LayerPool:
         transformer = copy.deepcopy(self.encoder[0].auto_model).eval()
         if blocks := getattr(getattr(transformer, "encoder", None), "layer", None):
             transformer.encoder.layer = blocks[: max(1, *self.layers)]  # the rest is not read
-        self._device = torch.device(device)
-        if self.precision == "int8" and self._device.type == "cpu":
-            in_int8(transformer)
-        self._transformer = transformer.to(self._device)
+        network = _Pooled(transformer, self.layers).to(device)
+        in_integers = self.precision == "int8" and torch.device(device).type == "cpu"
+        self._pooled = in_int8(network) if in_integers else network.of
         return self
 
     @property
     def width(self) -> int:
         """E."""
-        width: int = self._transformer.config.hidden_size
+        width: int = self.encoder[0].auto_model.config.hidden_size
         return width
 
-    @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Mean over a text's tokens of each layer's hidden states, ``[N, L, E]``."""
         ids_N = [self._ids(text) for text in texts]
@@ -92,19 +92,37 @@ class LayerPool:
         return shortened(ids, self._limit)
 
     def _pool(self, ids_B: list[list[int]]) -> NDArray[np.float32]:
-        padded = self.encoder.tokenizer.pad({"input_ids": ids_B}, return_tensors="pt")
-        padded = padded.to(self._device)
-        found = self._transformer(
-            input_ids=padded["input_ids"],
-            attention_mask=padded["attention_mask"],
-            output_hidden_states=True,
-        )
-        mask_BT1 = padded["attention_mask"].unsqueeze(-1)
-        pooled_LBE = [
-            (found.hidden_states[layer] * mask_BT1).sum(1) / mask_BT1.sum(1)
-            for layer in self.layers
-        ]
-        pooled_BLE: NDArray[np.float32] = torch.stack(pooled_LBE, 1).float().cpu().numpy()
+        # Nothing attends to what fills up a row, whatever it is.
+        ids_BT = np.zeros((len(ids_B), max(map(len, ids_B))), np.int64)
+        mask_BT = np.zeros_like(ids_BT)
+        for row, ids in enumerate(ids_B):
+            ids_BT[row, : len(ids)], mask_BT[row, : len(ids)] = ids, 1
+        return self._pooled(ids_BT, mask_BT)
+
+
+class _Pooled(nn.Module):
+    """A transformer that gives the means over a text's tokens of some hidden states."""
+
+    def __init__(self, transformer: PreTrainedModel, layers: Sequence[int]) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.layers = list(layers)
+
+    def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """``[B, L, E]``"""
+        states = self.transformer(
+            input_ids=ids_BT, attention_mask=mask_BT, output_hidden_states=True
+        ).hidden_states
+        mask_BT1 = mask_BT.unsqueeze(-1)
+        means_LBE = [(states[layer] * mask_BT1).sum(1) / mask_BT1.sum(1) for layer in self.layers]
+        return torch.stack(means_LBE, 1)
+
+    @torch.inference_mode()
+    def of(self, ids_BT: NDArray[np.int64], mask_BT: NDArray[np.int64]) -> NDArray[np.float32]:
+        """As ``forward``, of arrays."""
+        device = self.transformer.device
+        found_BLE = self(*(torch.from_numpy(array).to(device) for array in (ids_BT, mask_BT)))
+        pooled_BLE: NDArray[np.float32] = found_BLE.float().cpu().numpy()
         return pooled_BLE
 
 

@@ -52,9 +52,14 @@ def measure() -> list[Figure]:
     cards = cards_from_outcomes(known, "bench")
     selector = ItemResponseLearner(pool, settings).fit(known, cards)
     instruction = [" ".join(f"word {number}" for number in range(TOKENS // 2))]
-    cases = [partial(pool, instruction), partial(selector.scores, instruction, cards)]
+    exact = pool_of(settings.model_copy(update={"precision": "float32"}), store)
+    cases = [
+        partial(pool, instruction),
+        partial(selector.scores, instruction, cards),
+        partial(exact, instruction),
+    ]
     rounds = [[timeit(case, number=1) for case in cases] for _ in range(3 + REPETITIONS)]
-    one_pass, choice = map(median, zip(*rounds[3:], strict=True))
+    one_pass, choice, exact_pass = map(median, zip(*rounds[3:], strict=True))
     return [
         Figure(
             f"fast selector: {CANDIDATES} candidates to one pass of the encoder",
@@ -63,6 +68,11 @@ def measure() -> list[Figure]:
             at_most=1.2,
         ),
         Figure("fast selector: one pass of the encoder, 128 tokens", one_pass, "seconds"),
+        Figure(
+            "fast selector: a pass in float32 to one in eight-bit integers",
+            exact_pass / one_pass,
+            "ratio",
+        ),
     ]
 
 

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from ray.serve.llm.request_router import PrefixCacheAffinityRouter
 
 from actors.candidate.online import llm_config
 from actors.candidate.servers import RemoteServer
@@ -136,6 +137,8 @@ def test_a_vllm_candidate_on_cpus_holds_the_cpus_it_asks_for(tmp_path: Any) -> N
     assert config.runtime_env["env_vars"]["OMP_NUM_THREADS"] == "2"
     assert config.engine_kwargs == {"dtype": "float32", "kv_cache_memory_bytes": 1 << 30}
     assert config.deployment_config["autoscaling_config"]["max_replicas"] == 3
+    routing = config.deployment_config["request_router_config"]
+    assert routing["request_router_class"] is PrefixCacheAffinityRouter
 
 
 def test_a_vllm_candidate_on_gpus_spans_them(tmp_path: Any) -> None:
@@ -145,5 +148,6 @@ def test_a_vllm_candidate_on_gpus_spans_them(tmp_path: Any) -> None:
     config = llm_config(candidate, Store(str(tmp_path)))
     assert config.accelerator_config.kind == "gpu"
     assert config.engine_kwargs == {"tensor_parallel_size": 2}
+    assert "request_router_config" not in config.deployment_config  # one replica has no choice
     assert config.placement_group_config == {"bundles": [{"CPU": 4.0, "GPU": 1}, {"GPU": 1}]}
     assert config.model_loading_config.model_source == "meta-llama/Llama-3.1-8B-Instruct"

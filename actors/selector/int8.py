@@ -12,8 +12,10 @@ weights lie in safetensors only.
 Shapes: B texts, T tokens.
 """
 
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import numpy as np
@@ -24,13 +26,13 @@ from torch import nn
 from cluster.errors import SettingsError
 
 Tokens: TypeAlias = NDArray[np.int64]
-InInt8: TypeAlias = Callable[[Tokens, Tokens], NDArray[np.float32]]
+OfTokens: TypeAlias = Callable[[Tokens, Tokens], NDArray[np.float32]]
 
 _BLOCK = 128  # inputs that share a scale
 _INT8_ACTIVATIONS = 4  # ONNX Runtime's word for products of integers, not of floats made from them
 
 
-def in_int8(network: nn.Module) -> InInt8:
+def in_int8(network: nn.Module) -> OfTokens:
     """A network from token ids and attention mask ``[B, T]`` to one array, as a function.
 
     It computes with as many threads as torch has when it is made.
@@ -73,8 +75,7 @@ def _graph(network: nn.Module) -> object:
     mask_BT[1, 3] = 0  # or the mask would be left out of the graph
     sizes = {0: torch.export.Dim("B"), 1: torch.export.Dim("T", min=2)}
     try:
-        with warnings.catch_warnings(), torch.inference_mode(False):
-            warnings.simplefilter("ignore")  # the exporter's own, of names and of its future
+        with _quiet(), torch.inference_mode(False):
             program = torch.onnx.export(
                 network,
                 (example_BT, mask_BT),
@@ -90,3 +91,17 @@ def _graph(network: nn.Module) -> object:
         ) from error
     assert program
     return program.model_proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of packages that are not there, of names and of its future."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

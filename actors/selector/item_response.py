@@ -21,6 +21,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import is_
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,8 @@ from cluster.settings import ItemResponseSettings
 from cluster.store import Store, model_source
 
 Floats = NDArray[np.float32]
+Levels = NDArray[np.float64]  # [M]
+Strengths = NDArray[np.float64]  # [M, K]
 
 _BEND = 0.05
 
@@ -103,14 +106,14 @@ class ItemResponse:
             digest: Ability(float(row[0]), row[1:].astype(np.float64))
             for digest, row in zip(self.known, parameters.known, strict=True)
         }
+        self._last: tuple[list[CapabilityCard], tuple[Levels, Strengths]]
+        self._last = [], (np.empty(0), np.empty((0, len(parameters.offset))))
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
     ) -> NDArray[np.float32]:
         """As ``Scorer``: Pr('Yes') ``[N, M]`` in [0, 1], calibrated as far as the outcomes were."""
-        abilities = [self.ability(card) for card in cards]
-        levels_M = np.array([ability.level for ability in abilities])
-        strengths_MK = np.array([ability.strengths for ability in abilities])
+        levels_M, strengths_MK = self._all_abilities(cards)
         demands_NK = self.demands(instructions)
         return within_bounds(levels_M + demands_NK @ strengths_MK.T).astype(np.float32)
 
@@ -122,6 +125,16 @@ class ItemResponse:
     def demands(self, instructions: Sequence[str]) -> NDArray[np.float64]:
         """a(x) ``[N, K]``: one pass of the encoder an instruction."""
         return demands(self.pool(instructions), self.parameters)
+
+    def _all_abilities(self, cards: Sequence[CapabilityCard]) -> tuple[Levels, Strengths]:
+        """Of these cards; kept for the next call, which is about the same ones nearly always."""
+        known, found = self._last
+        if len(known) != len(cards) or not all(map(is_, known, cards)):
+            abilities = [self.ability(card) for card in cards]
+            levels_M = np.array([ability.level for ability in abilities])
+            found = levels_M, np.array([ability.strengths for ability in abilities])
+            self._last = list(cards), found
+        return found
 
     def ability(self, card: CapabilityCard) -> Ability:
         """g(c) and theta(c): of a candidate that was tuned on, as its outcomes said."""

@@ -9,6 +9,7 @@ Shapes: N texts, L layers, E width of the encoder, T tokens.
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from actors.selector.instruction import clipped, shortened
-from actors.selector.int8 import in_int8
+from actors.selector.int8 import OfTokens, in_int8
 from cluster.errors import SettingsError
 from cluster.settings import Precision
 
@@ -44,7 +45,8 @@ class LayerPool:
             precision: ``int8`` is several times faster on CPUs; on GPUs it means nothing.
 
         Raises:
-            SettingsError: the encoder has no such layer, or is none that int8 knows.
+            SettingsError: the encoder has no such layer. When it first pools: the encoder is none
+                that int8 knows.
         """
         self.encoder = encoder
         self.layers = list(layers)
@@ -59,15 +61,20 @@ class LayerPool:
         self.to(encoder.device)
 
     def to(self, device: str | torch.device) -> "LayerPool":
-        """Has the layers pooled on ``device``."""
+        """Has the layers pooled on ``device`` from now on."""
+        self._device = torch.device(device)
+        self.__dict__.pop("_pooled", None)
+        return self
+
+    @cached_property
+    def _pooled(self) -> OfTokens:
         # A copy: the encoder itself stays whole and exact, as checkpoints save it.
         transformer = copy.deepcopy(self.encoder[0].auto_model).eval()
         if blocks := getattr(getattr(transformer, "encoder", None), "layer", None):
             transformer.encoder.layer = blocks[: max(1, *self.layers)]  # the rest is not read
-        network = _Pooled(transformer, self.layers).to(device)
-        in_integers = self.precision == "int8" and torch.device(device).type == "cpu"
-        self._pooled = in_int8(network) if in_integers else network.of
-        return self
+        network = _Pooled(transformer, self.layers).to(self._device)
+        in_integers = self.precision == "int8" and self._device.type == "cpu"
+        return in_int8(network) if in_integers else network.of
 
     @property
     def width(self) -> int:

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from actors.router.refusals import openai_error
@@ -58,7 +59,7 @@ def with_choice(
     Args:
         response: a candidate's.
         choice: None where the candidate was asked for by name.
-        ended: told once, after the last token of an answer that was chosen.
+        ended: told once, after an answer that was chosen is sent.
         drop_usage: leave out a stream's event of token counts, for which the caller did not ask.
     """
     if isinstance(response, StreamingResponse):
@@ -67,12 +68,24 @@ def with_choice(
         return response
     if choice is None:
         return response
-    content, told = json.loads(bytes(response.body)), Told()
-    told.read(content)
-    if ended:
-        ended(told)
-    content["model_sat"] = asdict(choice)
-    return JSONResponse(content, response.status_code, choice_headers(choice))
+    body = bytes(response.body)
+    assert body.endswith(b"}"), "an answer is a JSON object"
+
+    async def tell() -> None:
+        told = Told()
+        told.read(json.loads(body))
+        if ended:
+            ended(told)
+
+    # Put in as bytes, and read when it is sent: nobody waits for what only we want to know.
+    said = json.dumps(asdict(choice)).encode()
+    return Response(
+        body[:-1] + b',"model_sat":' + said + b"}",
+        response.status_code,
+        choice_headers(choice),
+        "application/json",
+        BackgroundTask(tell),
+    )
 
 
 async def _stream(

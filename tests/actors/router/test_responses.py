@@ -63,6 +63,9 @@ def test_a_plain_response_carries_the_choice() -> None:
     }
     assert response.headers[CANDIDATE_HEADER] == "b"
     assert json.loads(response.headers[SCORES_HEADER]) == {"a": 0.25, "b": 0.75}
+    assert told == []  # nobody waits for it
+    assert response.background
+    asyncio.run(response.background())
     assert told == [Told("x", 3, 5)]
     assert with_choice(answer, None, told.append) is answer
 

@@ -175,7 +175,7 @@ class ItemResponseSettings(Section):
         192, ge=8, description="longer instructions keep their head and their tail"
     )
     precision: Precision = Field(
-        "int8", description="of the encoder on CPUs; int8 chooses as well, several times faster"
+        "int8", description="of the encoder on CPUs; int8 is several times faster"
     )
     landmarks: int = Field(1500, ge=1, description="past instructions the kernel compares with")
     kernel_width: float = Field(

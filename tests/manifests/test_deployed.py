@@ -153,7 +153,7 @@ def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, bu
     shown = subprocess.run(command, env=cluster, cwd=folder, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     parts = {part["name"]: part for part in json.loads(shown.stdout)["parts"]}
-    assert parts.keys() == {*replies, "selector", "ingress"}
+    assert parts.keys() == {*replies, "ingress"}
     assert {(part["health"], part["replicas"]) for part in parts.values()} == {("healthy", 1)}
     assert all(parts[candidate]["card_written"] for candidate in replies)
 

@@ -374,6 +374,12 @@ class GuardSettings(Section):
         "of the ingress for itself",
     )
     max_body_bytes: int = Field(8 * 2**20, ge=1, description="size of a request's body")
+    max_requests_at_once: int = Field(
+        1024,
+        ge=1,
+        description="that a replica of the ingress works on; what comes beyond that is refused at "
+        "once (503), so that a router with too much to do goes on answering",
+    )
     allow_origins: tuple[str, ...] = Field(
         (), description="web pages whose scripts may call the router, such as https://chat.example"
     )

@@ -1,4 +1,4 @@
-"""What stands before the ingress: API keys, a limit on requests and on their size, and CORS.
+"""What stands before the ingress: API keys, limits on requests and on their size, and CORS.
 
 An ASGI middleware that knows nothing of models. What it lets pass carries ``request.state.caller``,
 the name of the key (None where no keys are asked for), and no longer the key itself, so that
@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -55,12 +56,23 @@ class Guard:
         self._keys = KeyFile(settings.keys) if settings.keys else None
         self._rate = Rate(settings)
         self._max_body_bytes = settings.max_body_bytes
+        self._max_at_once = settings.max_requests_at_once
+        self._at_once = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers 401, 413 or 429."""
+        """Passes a request on, or answers 401, 413, 429 or 503."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif self._at_once >= self._max_at_once:
+            await _overloaded()(scope, receive, send)
+        else:
+            self._at_once += 1
+            try:
+                await self._pass(scope, receive, send)
+            finally:
+                self._at_once -= 1
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             caller = self._caller(scope)
             scope.setdefault("state", {})["caller"] = caller.name if caller else None
@@ -83,6 +95,11 @@ class Guard:
         if caller is None:
             raise _unauthorized("the API key is not known here")
         return caller
+
+
+def _overloaded() -> JSONResponse:
+    message = "the router has as many requests as it takes; try again in a second"
+    return refusal(503, message, code="overloaded", headers={"retry-after": "1"})
 
 
 def _unauthorized(message: str) -> RefusedError:

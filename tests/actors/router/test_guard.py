@@ -147,6 +147,30 @@ def test_requests_at_once_are_all_counted() -> None:
     assert (found.count(200), found.count(429)) == (20, 40)
 
 
+def test_more_requests_at_once_than_it_takes_are_refused_until_some_are_answered() -> None:
+    http = application(GuardSettings(max_requests_at_once=2))
+    answered = asyncio.Event()
+
+    @http.get("/slow")
+    async def slow() -> str:
+        await answered.wait()
+        return "done"
+
+    async def ask() -> tuple[list[Any], Any, Any]:
+        async with client(http) as asking:
+            begun = [asyncio.create_task(asking.get("/slow")) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            refused = await asking.get("/seen")
+            answered.set()
+            return await asyncio.gather(*begun), refused, await asking.get("/seen")
+
+    begun, refused, later = asyncio.run(ask())
+    assert [answer.json() for answer in begun] == ["done", "done"]
+    check_refusal(refused, 503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert later.status_code == 200
+
+
 class _DownStorage(MemoryStorage):
     """A storage of counts that does not answer."""
 

@@ -26,6 +26,7 @@ from cluster.store import whole_folder
 RECORD = "import.json"
 _ROW_GROUP = 1 << 17
 _HELD_BYTES = 64 << 20
+_MB = 1e6
 
 
 def import_outcomes(
@@ -50,13 +51,15 @@ def import_outcomes(
         with (
             _Written(aside / "questions.parquet", IMPORTED_QUESTIONS) as questions,
             _Written(aside / "outcomes.parquet", IMPORTED_OUTCOMES) as outcomes,
-            progress.line(f"import {importer.name}") as line,
+            progress.line(
+                f"import {importer.name}, MB", sum(document.size for document in found) / _MB
+            ) as line,
         ):
             for part in importer.read(found, settings):
                 taken = intake.take(part)
                 questions.add(taken.questions)
                 outcomes.add(taken.outcomes)
-                line.advance(len(part.numbers))
+                line.advance(part.document.newly_read() / _MB)
         _check_not_empty(importer.name, intake.tally)
         record = {"format": importer.name, "sources": list(sources), **asdict(intake.tally)}
         (aside / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")

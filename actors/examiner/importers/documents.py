@@ -10,7 +10,7 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -36,13 +36,16 @@ _DAMAGE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Document:
     """A file of a source."""
 
     name: str  # as errors name it; a member of an archive: ARCHIVE!MEMBER
     place: PurePosixPath  # within its source
+    size: int  # in bytes; of a .gz before, of a member of an archive after decompression
     _opened: Callable[[], AbstractContextManager[IO[bytes]]]
+    _at: Callable[[], int] = int  # how many bytes of ``size`` were read
+    _told: int = 0
 
     @property
     def stem(self) -> str:
@@ -59,6 +62,11 @@ class Document:
         """The folder it lies in, in an archive too; tells which files belong together."""
         return PurePosixPath(self.name.replace("!", "/")).parent
 
+    def newly_read(self) -> int:
+        """Bytes of ``size`` that were read since this was asked last; never the same ones twice."""
+        before, self._told = self._told, max(self._told, self._at())
+        return self._told - before
+
     def is_named(self, *patterns: str) -> bool:
         """Whether the file's name, without ``.gz``, is of one of the patterns (``*.json``)."""
         name = self.place.name.removesuffix(".gz")
@@ -73,11 +81,15 @@ class Document:
         """
         try:
             with self._opened() as stream:
-                if not self.place.name.endswith(".gz"):
-                    yield stream
-                else:
-                    with gzip.GzipFile(fileobj=stream) as inner:
-                        yield inner  # type: ignore[misc]  # an IO[bytes] in all but name
+                self._at = stream.tell
+                try:
+                    if not self.place.name.endswith(".gz"):
+                        yield stream
+                    else:
+                        with gzip.GzipFile(fileobj=stream) as inner:
+                            yield inner  # type: ignore[misc]  # an IO[bytes] in all but name
+                finally:
+                    self._at = partial(int, stream.tell())
         except _DAMAGE as error:
             found = " ".join(str(error).split()) or type(error).__name__
             raise TableError(f"{self.name}: cannot be read: {found}") from error
@@ -126,7 +138,7 @@ def _of_file(path: Path, inside: PurePosixPath) -> Iterator[Document]:
     elif path.name.lower().endswith(_TARS):
         yield from _of_tar(path)
     else:
-        yield Document(str(path), inside, partial(_file, path))
+        yield Document(str(path), inside, path.stat().st_size, partial(_file, path))
 
 
 def _is_pickle(name: str) -> str:
@@ -140,37 +152,41 @@ def _is_pickle(name: str) -> str:
 def _of_zip(source: Path) -> Iterator[Document]:
     try:
         with zipfile.ZipFile(source) as archive:
-            names = [member.filename for member in archive.infolist() if not member.is_dir()]
+            sizes = {
+                member.filename: member.file_size
+                for member in archive.infolist()
+                if not member.is_dir()
+            }
     except zipfile.BadZipFile as error:
         raise TableError(f"{source}: is no whole zip archive: {error}") from error
-    yield from _members(source, names, _zip_member)
+    yield from _members(source, sizes, _zip_member)
 
 
 def _of_tar(source: Path) -> Iterator[Document]:
     try:
         with tarfile.open(source) as archive:
-            names = [member.name for member in archive if member.isfile()]
+            sizes = {member.name: member.size for member in archive if member.isfile()}
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise TableError(f"{source}: is no whole tar archive: {error}") from error
-    yield from _members(source, names, _tar_member)
+    yield from _members(source, sizes, _tar_member)
 
 
 def _members(
     source: Path,
-    names: Sequence[str],
+    sizes: Mapping[str, int],
     opened: Callable[[Path, str], AbstractContextManager[IO[bytes]]],
 ) -> Iterator[Document]:
-    for name in names:
+    for name in sizes:
         place = PurePosixPath(name.replace("\\", "/"))
         if place.is_absolute() or PureWindowsPath(name).drive or ".." in place.parts:
             raise TableError(
                 f"{source}: holds '{name}', a path that leads out of the archive; "
                 "nothing of it was read"
             )
-    for name in sorted(names):
+    for name, size in sorted(sizes.items()):
         place = PurePosixPath(name)
         if not any(part.startswith((".", "__MACOSX")) for part in place.parts):
-            yield Document(f"{source}!{name}", place, partial(opened, source, name))
+            yield Document(f"{source}!{name}", place, size, partial(opened, source, name))
 
 
 @contextmanager

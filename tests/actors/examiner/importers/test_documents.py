@@ -54,6 +54,30 @@ def test_gz_is_read_through(tmp_path: Path) -> None:
     assert contents(path) == {"rows.jsonl.gz": b"abc"}
 
 
+def test_it_tells_how_much_of_a_file_was_read(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "rows.jsonl", tmp_path / "more.jsonl.gz"
+    plain.write_bytes(b"abc\n" * 5)
+    packed.write_bytes(gzip.compress(b"abc\n" * 5))
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(plain, "rows.jsonl")
+    sources = [str(plain), str(packed), str(tmp_path / "x.zip")]
+    first, gzipped, member = documents(sources)
+    assert [first.size, gzipped.size, member.size] == [20, packed.stat().st_size, 20]
+    assert first.newly_read() == 0
+    with first.opened() as stream:
+        stream.readline()
+        assert first.newly_read() == 4
+        stream.read()
+    assert (first.newly_read(), first.newly_read()) == (16, 0)
+    with first.opened() as stream:  # a second time
+        stream.read()
+        assert first.newly_read() == 0
+    for document in (gzipped, member):
+        with document.opened() as stream:
+            stream.read()
+        assert document.newly_read() == document.size
+
+
 @pytest.mark.parametrize("name", ["../up.txt", "a/../../up.txt", "/etc/up.txt", "C:\\up.txt"])
 def test_an_archive_whose_paths_climb_out_is_refused(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:

@@ -208,12 +208,11 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         except NobodyAnsweredError as error:
             self._metrics.passed_over(error.passed_over)
             raise
-        if asked.messages:
-            self._conversations.answered(asked.messages, choice.candidate)
         begun = time.monotonic()
-        self._metrics.chosen(choice, chosen - started)
 
         def ended(told: Told) -> None:
+            if asked.messages:
+                self._conversations.answered(asked.messages, choice.candidate)
             price = here.zoo.candidate(choice.candidate).price
             answered(
                 Answered(

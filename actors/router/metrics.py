@@ -17,7 +17,6 @@ from ray.serve.metrics import Counter, Gauge, Histogram
 
 from actors.router.answered import Answered, reason_class
 from actors.router.breakers import State
-from actors.router.rules import Choice
 
 _BREAKER_VALUES: dict[State, int] = {"closed": 0, "half-open": 1, "open": 2}
 _SCORES = [step / 20 for step in range(1, 21)]
@@ -65,17 +64,14 @@ class RouterMetrics:
         self._closing = threading.Event()
         threading.Thread(target=self._repeat_gauges, name="metrics", daemon=True).start()
 
-    def chosen(self, choice: Choice, seconds: float) -> None:
-        """A candidate was chosen within ``seconds``, whether or not it is asked to answer."""
-        if choice.score is not None:
-            self._scores.observe(choice.score, {"candidate": choice.candidate})
-        self._selection.observe(seconds)
-
     def answered(self, answered: Answered) -> None:
         """A request is done; counts whom it passed over as well."""
         choice = answered.choice
         self.passed_over(choice.passed_over)
         candidate = {"candidate": choice.candidate}
+        if choice.score is not None:
+            self._scores.observe(choice.score, candidate)
+        self._selection.observe(answered.selection_seconds)
         self._choices.inc(1, candidate | {"why": choice.why})
         self._first.observe(answered.first_seconds, candidate)
         self._whole.observe(answered.seconds, candidate)

@@ -88,7 +88,6 @@ def routed() -> Any:
                 why,  # type: ignore[arg-type]
                 passed_over,
             )
-            self.metrics.chosen(choice, 0.003)
             broken = "the engine died" if why == "escalation" else None
             self.metrics.answered(
                 Answered("r", "my secret", choice, 0.003, 0.2, 2.0, 100, 40, 0.01, broken, "key")
@@ -97,7 +96,6 @@ def routed() -> Any:
         @http.get("/silent")
         def silent(self) -> None:
             choice = Choice("a", None, "best-quality", {"a": 0.0})
-            self.metrics.chosen(choice, 0.003)
             self.metrics.passed_over({"c": "Traceback of 'my secret'"})
             self.metrics.answered(Answered("r", "", choice, 0.0, 0.0, 0.0, None, 0, 0.0))
 

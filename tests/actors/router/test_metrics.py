@@ -97,7 +97,7 @@ def routed() -> Any:
         def silent(self) -> None:
             choice = Choice("a", None, "best-quality", {"a": 0.0})
             self.metrics.passed_over({"c": "Traceback of 'my secret'"})
-            self.metrics.answered(Answered("r", "", choice, 0.0, 0.0, 0.0, None, 0, 0.0))
+            self.metrics.answered(Answered("r", "", choice, 0.003, 0.0, 0.0, None, 0, 0.0))
 
         @http.get("/lose")
         def lose(self) -> None:

@@ -1,9 +1,7 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from actors.selector import checkpoint
@@ -65,9 +63,10 @@ def test_other_data_or_settings_are_another_run(settings: Settings, world: Any) 
 
 @pytest.mark.slow
 def test_two_workers_tune_a_selector_into_the_store(
-    settings: Settings, world: Any, ray_cluster: None
+    settings: Settings, world: Any, any_store: Store, ray_cluster: None
 ) -> None:
-    store = Store(settings.store)
+    store = any_store
+    settings = settings.model_copy(update={"store": store.url})
     said = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)
     folder = store.local_folder("selectors/toy")
     assert checkpoint.about(folder)["tuned_on"] == said
@@ -83,11 +82,12 @@ def test_two_workers_tune_a_selector_into_the_store(
     again = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)
     assert again == said
     assert store.names("tuning") == [said["run"]]
-    run = Path(store.path(f"tuning/{said['run']}"))
-    assert len(list(run.glob("checkpoint_2*"))) == 2
-    assert list(run.glob("tensorboard/*/events*"))
-    assert pq.read_table(run / "data" / "outcomes.parquet").equals(world.outcomes)
-    assert json.loads((run / "data" / "cards.json").read_text())[0]["model_id"] == "m0"
+    run = f"tuning/{said['run']}"
+    assert sum(name.startswith("checkpoint_2") for name in store.names(run)) == 2
+    sessions = [f"{run}/tensorboard/{name}" for name in store.names(f"{run}/tensorboard")]
+    assert any(name.startswith("events") for session in sessions for name in store.names(session))
+    assert store.read_table(f"{run}/data/outcomes.parquet").equals(world.outcomes)
+    assert store.read_json(f"{run}/data/cards.json")[0]["model_id"] == "m0"
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
     BertConfig,
     BertModel,
@@ -34,8 +34,7 @@ TinySources = Callable[..., SelectorSettings]
 def tiny_sources(tmp_path_factory: pytest.TempPathFactory) -> TinySources:
     """Writes a tiny encoder and a tiny decoder as model folders and returns settings for them.
 
-    The same arguments mean the same folder: the training of a tokenizer orders what is equally
-    frequent as it comes, so two of one corpus may differ.
+    The same arguments mean the same folder, and the same models in every run.
     """
     written: dict[object, Path] = {}
 
@@ -69,12 +68,13 @@ def tiny_sources(tmp_path_factory: pytest.TempPathFactory) -> TinySources:
 
 def write_encoder(folder: Path, texts: list[str], window: int) -> None:
     """A BERT of width 32 that reads words, mean-pooled."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(
-        texts, trainers.WordPieceTrainer(vocab_size=4000, special_tokens=special)
-    )
+    splitter = pre_tokenizers.BertPreTokenizer()
+    words = words_of(splitter, texts)
+    letters = sorted(set("".join(words)))
+    pieces = [*special, *letters, *[f"##{letter}" for letter in letters], *words]
+    tokenizer = Tokenizer(models.WordPiece(numbered(pieces), unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = splitter
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     fast = BertTokenizerFast(tokenizer_object=tokenizer, model_max_length=window)
     config = BertConfig(
@@ -98,15 +98,15 @@ def write_decoder(folder: Path, texts: list[str], layers: int, kind: str) -> Non
 
     ``kind``: a Llama, or a Gemma 3 every second layer of which sees 16 tokens back.
     """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    merges: dict[tuple[str, str], str] = {}
+    for word in [*words_of(splitter, [YES, NO]), *words_of(splitter, [*texts, INQUIRY])]:
+        for end in range(1, len(word)):
+            merges[word[:end], word[end]] = word[: end + 1]
+    pieces = ["<|end|>", *sorted(splitter.alphabet()), *merges.values()]
+    tokenizer = Tokenizer(models.BPE(numbered(pieces), list(merges)))
+    tokenizer.pre_tokenizer = splitter
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=3000,
-        special_tokens=["<|end|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    tokenizer.train_from_iterator([*texts, *[f"{INQUIRY}{YES}{NO}"] * 9], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>")
     shape = {
         "vocab_size": tokenizer.get_vocab_size(),
@@ -133,6 +133,15 @@ def write_decoder(folder: Path, texts: list[str], layers: int, kind: str) -> Non
     else:
         LlamaForCausalLM(LlamaConfig(**shape)).save_pretrained(folder)
     fast.save_pretrained(folder)
+
+
+def words_of(splitter: pre_tokenizers.PreTokenizer, texts: list[str]) -> list[str]:
+    return sorted({word for text in texts for word, _ in splitter.pre_tokenize_str(text)})
+
+
+def numbered(pieces: list[str]) -> dict[str, int]:
+    """A vocabulary written out: a trained one would order what is equally frequent by chance."""
+    return {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
 
 
 MakeCard = Callable[..., CapabilityCard]

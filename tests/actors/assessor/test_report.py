@@ -1,6 +1,5 @@
 """The report: what stands in it, and that it is whole or not there."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -72,10 +71,10 @@ def test_a_folder_that_is_no_report_is_left_alone(plan: Plan) -> None:
         check_output(plan)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("matplotlib") is not None, reason="matplotlib is installed"
-)
-def test_plots_that_cannot_be_drawn_are_told_before_anything_is_tuned(plan: Plan) -> None:
+def test_plots_that_cannot_be_drawn_are_told_before_anything_is_tuned(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as where it is not installed
     with pytest.raises(UserError, match=r"install it by: pip install 'matplotlib>=3\.10'"):
         check_output(plan.model_copy(update={"plots": True}))
 

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from actors.examiner.questions import conversation, load_questions, question_text
 from cluster.errors import TableError, UserError
+from tests.hub import stand_in_hub
 
 
 def row(number: int, **changes: Any) -> dict[str, Any]:
@@ -78,11 +80,25 @@ def test_an_unknown_source_lists_what_there_is() -> None:
         load_questions("bnk")
 
 
-def test_a_hub_needs_the_package_that_reads_it() -> None:
-    try:
-        import datasets  # noqa: F401
-    except ImportError:
-        with pytest.raises(UserError, match=r"cais/mmlu.*pip install 'datasets"):
-            load_questions("mmlu")
-    else:
-        pytest.skip("package 'datasets' is installed")
+def test_a_hub_needs_the_package_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)  # as where it is not installed
+    with pytest.raises(UserError, match=r"cais/mmlu.*pip install 'datasets"):
+        load_questions("mmlu")
+
+
+@pytest.mark.slow
+def test_a_data_set_of_a_hub_is_fetched(tmp_path: Path) -> None:
+    with stand_in_hub(tmp_path) as hub:
+        data = hub.folder / "datasets" / "team" / "sums" / "data"
+        data.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist([row(0), row(1)]), data / "test-00000.parquet")
+        ran = hub.run("""
+from actors.examiner.questions import load_questions
+print(load_questions("team/sums")["question_id"].to_pylist())
+load_questions("team/none")
+""")
+        assert ran.stdout.strip() == "['0', '1']", ran.stderr
+        assert "team/sums/data/test-00000.parquet" in hub.fetched
+        assert ran.stderr.splitlines()[-1].startswith(
+            "cluster.errors.UserError: questions 'team/none', split 'test': "
+        )

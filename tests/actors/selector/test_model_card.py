@@ -17,6 +17,7 @@ from actors.selector.scoring import AutoSelector
 from cluster.errors import StoreError
 from cluster.settings import ItemResponseSettings, SelectorSettings
 from cluster.store import Store
+from tests.hub import stand_in_hub
 
 TUNED_ON = {
     "zoo": "laptop",
@@ -67,7 +68,6 @@ def test_base_models_of_a_hub_are_named() -> None:
 def test_a_hub_id_is_loaded_from_the_hubs_cache(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the hub's library leaves it; what is fetched over a network is not tried here."""
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
     kept = tmp_path / "models--owner--selector"
@@ -82,6 +82,24 @@ def test_a_hub_id_is_loaded_from_the_hubs_cache(
         "selector 'owner/absent': no such folder here, and the hub does not give it: "
     )
     assert "\n" not in message
+
+
+@pytest.mark.slow
+def test_a_hub_id_is_fetched(folder: Path, tmp_path: Path) -> None:
+    with stand_in_hub(tmp_path) as hub:
+        shutil.copytree(folder, hub.folder / "models" / "owner" / "selector")
+        (hub.folder / "models" / "owner" / "selector" / "weights.pkl").write_bytes(b"code")
+        ran = hub.run("""
+from actors.selector.scoring import AutoSelector
+print(type(AutoSelector.from_pretrained("owner/selector")).__name__)
+AutoSelector.from_pretrained("owner/absent")
+""")
+        assert ran.stdout.strip() == "Selector", ran.stderr
+        assert "owner/selector/selector.json" in hub.fetched
+        assert "owner/selector/weights.pkl" not in hub.fetched
+        assert ran.stderr.splitlines()[-1].startswith(
+            "cluster.errors.StoreError: selector 'owner/absent': no such folder here, and the hub "
+        )
 
 
 @pytest.mark.parametrize("name", ["absent", "./absent/selector", "a/b/c", Path("owner/absent")])

@@ -1,5 +1,5 @@
 import struct
-from importlib.util import find_spec
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,8 +50,8 @@ def test_tensorboard_files_lie_in_the_store(tmp_path: Path) -> None:
     assert len(scalars(place)) == 4
 
 
-@pytest.mark.skipif(find_spec("mlflow") is not None, reason="mlflow is installed")
-def test_a_package_that_is_not_installed_is_named() -> None:
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # as where it is not installed
     check_packages(["tensorboard"])
     with pytest.raises(SettingsError, match=r"'tuning.track_with': 'mlflow' .* pip install mlflow"):
         check_packages(["tensorboard", "mlflow"])

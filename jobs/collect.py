@@ -7,7 +7,7 @@ from jobs.console import Result
 
 def run(settings: Settings) -> Result:
     """Puts ``collected/NAME`` into the store; tells what each candidate was asked and got right."""
-    from actors.candidate.fitting import check_each_fits
+    from actors.candidate.fitting import check_each_fits, claims_of
     from actors.examiner.collect import collect
     from cluster.store import Store
     from cluster.zoo import load_zoo
@@ -17,7 +17,7 @@ def run(settings: Settings) -> Result:
     store = Store(settings.store)
     with ray_session(settings.ray) as nodes:
         if nodes:
-            check_each_fits(zoo.candidates, nodes)
+            check_each_fits(claims_of(zoo.candidates), nodes)
         collection = collect(zoo, settings, store)
     lines = [f"{id}: {_line(counts)}" for id, counts in collection.counts.items()]
     found = {"folder": collection.place, "candidates": collection.counts}

@@ -7,7 +7,7 @@ from jobs.console import Result
 
 def run(settings: Settings) -> Result:
     """Writes cards and outcomes into the store; tells each candidate's accuracy."""
-    from actors.candidate.fitting import check_each_fits
+    from actors.candidate.fitting import check_each_fits, claims_of
     from actors.examiner.exam import examine
     from cluster.store import Store
     from cluster.zoo import load_zoo
@@ -16,7 +16,7 @@ def run(settings: Settings) -> Result:
     zoo = load_zoo(settings.zoo)
     store = Store(settings.store)
     with ray_session(settings.ray) as nodes:
-        check_each_fits(zoo.candidates, nodes)
+        check_each_fits(claims_of(zoo.candidates), nodes)
         cards = examine(zoo, settings, store)
     found = {
         card.model_id: {

@@ -7,8 +7,9 @@ from jobs.console import Result
 
 def run(settings: Settings) -> Result:
     """Writes answers, choices and scores into the store; tells how many each candidate answered."""
-    from actors.candidate.fitting import check_each_fits
+    from actors.candidate.fitting import check_all_fit, check_each_fits, claims_of
     from actors.router.batch import route
+    from actors.router.batch_scores import scorers
     from cluster.store import Store
     from cluster.zoo import load_zoo
     from jobs.ray_session import ray_session
@@ -16,7 +17,8 @@ def run(settings: Settings) -> Result:
     zoo = load_zoo(settings.zoo)
     store = Store(settings.store)
     with ray_session(settings.ray) as nodes:
-        check_each_fits(zoo.candidates, nodes)
+        check_all_fit([scorers(settings.router)], nodes)
+        check_each_fits(claims_of(zoo.candidates), nodes)
         counts = route(zoo, settings, store)
     lines = [f"{model_id}: {rows} instructions" for model_id, rows in counts.items()]
     return Result({"answered": counts}, lines)

@@ -13,13 +13,14 @@ def run(settings: Settings) -> None:
 
     from actors.candidate.fitting import check_all_fit
     from actors.router.app import serving
+    from actors.router.manifest import claims
     from cluster.zoo import load_zoo
     from jobs.ray_session import ray_session
 
     stopped = threading.Event()
     with ExitStack() as stack:
         nodes = stack.enter_context(ray_session(settings.ray))
-        check_all_fit(load_zoo(settings.zoo).candidates, nodes)
+        check_all_fit(claims(load_zoo(settings.zoo), settings.router), nodes)
         url = stack.enter_context(serving(settings))
         for name in (signal.SIGINT, signal.SIGTERM):  # after Ray, which sets its own
             signal.signal(name, lambda *_: stopped.set())

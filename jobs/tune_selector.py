@@ -13,6 +13,7 @@ def run(settings: Settings) -> Result:
     """Puts ``selectors/NAME`` into the store; tells the figures of held-out questions."""
     import pyarrow.compute as pc
 
+    from actors.candidate.fitting import check_all_fit
     from actors.examiner.aptitude import planned_test
     from actors.examiner.records import PRACTICE, load_cards, load_outcomes, load_test_questions
     from actors.router.records import with_feedback
@@ -39,9 +40,10 @@ def run(settings: Settings) -> Result:
             store, settings.tuning.outcomes, zoo.ids(), asked, questions, outcomes
         )
 
-    from actors.tuner.loop import tune
+    from actors.tuner.loop import claim, tune
 
-    with ray_session(settings.ray):
+    with ray_session(settings.ray) as nodes:
+        check_all_fit([claim(settings)], nodes)
         tuned_on = tune(settings, zoo.name, cards, questions, outcomes, store)
     lines = []
     for name in ("untuned", "tuned"):

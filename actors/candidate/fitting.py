@@ -1,4 +1,4 @@
-"""Whether candidates fit a cluster's nodes: said before anything starts, instead of waited for.
+"""Whether what is asked for fits a cluster's nodes: said before anything starts, not waited for.
 
 What is refused fits in no way: a bundle that no node has room for, or more in all than there is.
 What is not refused may still not find a placement, since that depends on what else runs. A cluster
@@ -7,6 +7,7 @@ that scales by itself has nodes that are not there yet; there is nothing to chec
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from actors.candidate import placement
@@ -19,36 +20,57 @@ _DUST = 1e-6  # of adding floats
 _TRIFLES = 0.05
 
 
-def check_each_fits(candidates: Sequence[Candidate], nodes: Sequence[Resources] | None) -> None:
-    """For exams and batches: one replica of each candidate, one candidate after the other.
+@dataclass(frozen=True)
+class Claim:
+    """What somebody takes of a cluster.
+
+    Attributes:
+        who: as errors call them, such as "candidate 'a'".
+        bundles: what one replica or worker takes; each bundle must fit on one node.
+        count: replicas or workers that run at once.
+    """
+
+    who: str
+    bundles: Sequence[Resources]
+    count: int = 1
+
+
+def claims_of(candidates: Sequence[Candidate]) -> list[Claim]:
+    """One replica of each."""
+    return [Claim(f"candidate '{one.id}'", placement.replica(one)) for one in candidates]
+
+
+def check_each_fits(claims: Sequence[Claim], nodes: Sequence[Resources] | None) -> None:
+    """For exams and batches: one of each, one after the other.
 
     Args:
-        candidates: that will be asked.
+        claims: of those that will run.
         nodes: what Ray counts in all on each living node; None: more come when they are asked for.
 
     Raises:
-        SettingsError: saying which candidate lacks which resource.
+        SettingsError: saying who lacks which resource.
     """
     if nodes is not None:
-        _refuse([line for one in candidates for line in _lacks_alone(one, nodes)])
+        _refuse([line for claim in claims for line in _lacks_alone(claim, nodes)])
 
 
-def check_all_fit(candidates: Sequence[Candidate], nodes: Sequence[Resources] | None) -> None:
-    """For serving: the least number of replicas of all candidates at once.
+def check_all_fit(claims: Sequence[Claim], nodes: Sequence[Resources] | None) -> None:
+    """For serving and tuning: all replicas and workers at once.
 
     Raises:
-        SettingsError: saying which candidate lacks which resource.
+        SettingsError: saying who lacks which resource.
     """
     if nodes is None:
         return
-    check_each_fits(candidates, nodes)
+    check_each_fits(claims, nodes)
     there, taken, lines = _sum(nodes), Counter[str](), []
-    for candidate in candidates:
-        least, _ = placement.replicas(candidate.resources)
-        needed = Counter({name: least * of for name, of in _replica(candidate).items()})
+    for claim in claims:
+        needed = Counter({name: claim.count * of for name, of in _sum(claim.bundles).items()})
+        before = len(claims) > 1
         lines += [
-            f"candidate '{candidate.id}' lacks {name}: {least} of it need {_amount(amount)}, the "
-            f"candidates before it {_amount(taken[name])}; the cluster has {_amount(there[name])}"
+            f"{claim.who} lacks {name}: {claim.count} of it need {_amount(amount)}, "
+            + (f"those before it {_amount(taken[name])}; " if before else "")
+            + f"the cluster has {_amount(there[name])}"
             for name, amount in needed.items()
             if taken[name] + amount > there[name] + _DUST
         ]
@@ -58,32 +80,28 @@ def check_all_fit(candidates: Sequence[Candidate], nodes: Sequence[Resources] | 
 
 def _refuse(lines: Sequence[str]) -> None:
     if lines:
-        raise SettingsError("the zoo does not fit the cluster: " + "; ".join(lines))
+        raise SettingsError("what is asked for does not fit the cluster: " + "; ".join(lines))
 
 
-def _lacks_alone(candidate: Candidate, nodes: Sequence[Resources]) -> list[str]:
+def _lacks_alone(claim: Claim, nodes: Sequence[Resources]) -> list[str]:
     there = _sum(nodes)
     lines = [
-        f"candidate '{candidate.id}' lacks {name}: it needs {_amount(amount)}, the cluster has "
+        f"{claim.who} lacks {name}: it needs {_amount(amount)}, the cluster has "
         f"{_amount(there[name])}"
-        for name, amount in _replica(candidate).items()
+        for name, amount in _sum(claim.bundles).items()
         if amount > there[name] + _DUST
     ]
     if lines:
         return lines
-    for bundle in placement.replica(candidate):
+    for bundle in claim.bundles:
         if not any(_has(node, bundle) for node in nodes):
             wanted = " with ".join(f"{_amount(amount)} {name}" for name, amount in bundle.items())
-            return [f"candidate '{candidate.id}' lacks a node that has {wanted}"]
+            return [f"{claim.who} lacks a node that has {wanted}"]
     return []
 
 
 def _has(node: Resources, bundle: Resources) -> bool:
     return all(amount <= node.get(name, 0) + _DUST for name, amount in bundle.items())
-
-
-def _replica(candidate: Candidate) -> Counter[str]:
-    return _sum(placement.replica(candidate))
 
 
 def _sum(parts: Sequence[Resources]) -> Counter[str]:

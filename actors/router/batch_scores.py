@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.candidate.fitting import Claim
 from actors.router.instructions import checked, parts
+from actors.router.manifest import selector_resources
 from actors.router.rules import Rules
 from cluster import progress
 from cluster.errors import ModelSatError, UserError
-from cluster.settings import Settings
+from cluster.settings import RouterSettings, Settings
 from cluster.store import Store
 from cluster.tables import CHOICES, MESSAGE, SCORE
 
@@ -45,6 +47,11 @@ SCORED = pa.schema(
 )
 _AHEAD = 2  # parts a scorer has before it, so that it never waits for the reader
 _LASTING = {"max_restarts": -1, "max_task_retries": -1}
+
+
+def scorers(router: RouterSettings) -> Claim:
+    """What scoring takes of a cluster."""
+    return Claim("the selector", [selector_resources(router)], router.selector_replicas)
 
 
 def score_parts(
@@ -76,11 +83,11 @@ def score_parts(
 def _score(todo: list[str], base: str, reader: Any, rules: Rules, settings: Settings) -> Counts:
     router = settings.router
     actor = ray.remote(_Scorer).options(num_cpus=1, num_gpus=router.selector_gpus, **_LASTING)
-    scorers = [actor.remote(base, rules, settings) for _ in range(router.selector_replicas)]
-    turns = zip(todo, cycle(scorers))
+    actors = [actor.remote(base, rules, settings) for _ in range(router.selector_replicas)]
+    turns = zip(todo, cycle(actors))
     counts: Counts = {}
     with progress.line("score parts", len(todo)) as line:
-        running = [_begin(*turn, reader) for turn in islice(turns, _AHEAD * len(scorers))]
+        running = [_begin(*turn, reader) for turn in islice(turns, _AHEAD * len(actors))]
         while running:
             done, running = ray.wait(running)
             counts |= dict(ray.get(done))

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from actors.candidate import placement
+from actors.candidate.fitting import Claim
 from cluster.settings import RouterSettings, Settings
 from cluster.zoo import Zoo
 
@@ -93,13 +94,30 @@ def deployments(zoo: Zoo, router: RouterSettings) -> list[Deployment]:
         )
         for candidate in zoo.candidates
     ]
-    # One CPU each is what Ray Serve gives a replica that does not say.
-    selector = {"CPU": 1.0} | ({"GPU": router.selector_gpus} if router.selector_gpus else {})
+    selector = selector_resources(router)
     most = router.selector_max_replicas or router.selector_replicas
     ingresses = router.ingress_replicas
     if not router.selector_in_ingress:
         found.append(Deployment("selector", [selector], router.selector_replicas, most))
     return [*found, Deployment("ingress", [{"CPU": 1.0}], ingresses, ingresses)]
+
+
+def selector_resources(router: RouterSettings) -> dict[str, float]:
+    """Of one replica; one CPU is what Ray Serve gives those that do not say."""
+    return {"CPU": 1.0} | ({"GPU": router.selector_gpus} if router.selector_gpus else {})
+
+
+def claims(zoo: Zoo, router: RouterSettings) -> list[Claim]:
+    """What the application takes of a cluster when nobody calls it."""
+    ids = zoo.ids()
+    return [
+        Claim(
+            f"candidate '{one.name}'" if one.name in ids else f"the {one.name}",
+            one.bundles,
+            one.least,
+        )
+        for one in deployments(zoo, router)
+    ]
 
 
 def worker_groups(found: Sequence[Deployment]) -> list[WorkerGroup]:

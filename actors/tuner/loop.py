@@ -28,6 +28,7 @@ import ray.train.torch
 import torch
 from torch import nn
 
+from actors.candidate.fitting import Claim
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import outcome_matrix, split_position
 from actors.selector import checkpoint
@@ -114,6 +115,17 @@ def tune(
     return result
 
 
+def claim(settings: Settings) -> Claim:
+    """What tuning takes of a cluster."""
+    alone = isinstance(settings.selector, ItemResponseSettings)
+    needs = _worker(settings.tuning)
+    return Claim("tuning", [needs], 1 if alone else settings.tuning.workers)
+
+
+def _worker(tuning: TuningSettings) -> dict[str, float]:
+    return {"CPU": tuning.cpus_per_worker, "GPU": int(tuning.use_gpu)}
+
+
 def _tune_item_response(config: dict[str, Any], tuning: TuningSettings) -> dict[str, Any]:
     """Tunes a fast selector: one task, since all it takes is a pass over the instructions."""
     task = ray.remote(num_cpus=tuning.cpus_per_worker, num_gpus=int(tuning.use_gpu))(_item_response)
@@ -145,9 +157,10 @@ def _item_response(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scaling(tuning: TuningSettings) -> ray.train.ScalingConfig:
-    resources = {"CPU": tuning.cpus_per_worker, "GPU": int(tuning.use_gpu)}
     return ray.train.ScalingConfig(
-        num_workers=tuning.workers, use_gpu=tuning.use_gpu, resources_per_worker=resources
+        num_workers=tuning.workers,
+        use_gpu=tuning.use_gpu,
+        resources_per_worker=_worker(tuning),
     )
 
 

@@ -210,7 +210,7 @@ def test_a_job_brings_its_code_along(cluster: dict[str, str], laptop: Path) -> N
 def test_a_job_that_cannot_run_ends_with_its_reason(cluster: dict[str, str], laptop: Path) -> None:
     done = submit(cluster, laptop, "python", "-m", "jobs.examine_candidates", "run.yaml")
     assert done.returncode != 0
-    reason = "error: the zoo does not fit the cluster: candidate 'large' lacks GPU: it needs 2, the"
+    reason = "error: what is asked for does not fit the cluster: candidate 'large' lacks GPU: it "
     assert reason in done.stdout
     assert not (laptop / "store").exists()
 

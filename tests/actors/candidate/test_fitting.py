@@ -1,10 +1,10 @@
-"""Zoos that fit a cluster and zoos that do not, and what is said of them."""
+"""What fits a cluster and what does not, and what is said of it."""
 
 from typing import Any
 
 import pytest
 
-from actors.candidate.fitting import check_all_fit, check_each_fits
+from actors.candidate.fitting import Claim, check_all_fit, check_each_fits, claims_of
 from cluster.errors import SettingsError
 from cluster.zoo import Candidate
 
@@ -18,13 +18,16 @@ def vllm(id: str, **resources: Any) -> Candidate:
     return Candidate.model_validate({"id": id, "engine": engine, "resources": resources})
 
 
-def test_candidates_that_fit_are_not_refused() -> None:
+def test_what_fits_is_not_refused() -> None:
     typed = {"gpus": 2, "accelerator_type": "H100"}
-    check_each_fits([vllm("a", **typed), vllm("b", **typed)], [HEAD, CPUS, H100S])
-    check_all_fit([vllm("a", **typed, min_replicas=1), vllm("b", cpus=4)], [HEAD, CPUS, H100S])
-    check_all_fit([vllm("a", gpus=2), vllm("b", gpus=2, min_replicas=0)], [H100S])
+    check_each_fits(claims_of([vllm("a", **typed), vllm("b", **typed)]), [HEAD, CPUS, H100S])
+    check_all_fit(claims_of([vllm("a", **typed), vllm("b", cpus=4)]), [HEAD, CPUS, H100S])
+    check_all_fit([*claims_of([vllm("a", gpus=2)]), Claim("b", [{"GPU": 2}], 0)], [H100S])
+    check_all_fit([Claim("workers", [{"CPU": 2.0, "GPU": 0}], 2)], [CPUS])
     stand_in = Candidate.model_validate({"id": "s", "engine": {"kind": "stand-in"}})
-    check_all_fit([stand_in.model_copy(update={"id": f"s{n}"}) for n in range(40)], [CPUS])
+    many = [stand_in.model_copy(update={"id": f"s{n}"}) for n in range(40)]
+    check_all_fit(claims_of(many), [CPUS])
+    check_all_fit([Claim("the selector", [{"GPU": 9}])], None)
 
 
 @pytest.mark.parametrize(
@@ -50,17 +53,19 @@ def test_what_a_candidate_lacks_is_said(
     resources: dict[str, Any], nodes: list[dict[str, float]], said: str
 ) -> None:
     with pytest.raises(SettingsError, match=said):
-        check_each_fits([vllm("a", **resources)], nodes)
+        check_each_fits(claims_of([vllm("a", **resources)]), nodes)
 
 
 def test_all_that_lack_something_are_named() -> None:
     with pytest.raises(SettingsError, match=r"'a' lacks GPU.*; candidate 'c' lacks CPU"):
-        check_each_fits([vllm("a", gpus=1), vllm("b", cpus=1), vllm("c", cpus=9)], [CPUS])
+        check_each_fits(
+            claims_of([vllm("a", gpus=1), vllm("b", cpus=1), vllm("c", cpus=9)]), [CPUS]
+        )
 
 
 def test_candidates_that_fit_alone_may_not_fit_together() -> None:
-    zoo = [vllm("a", gpus=1), vllm("b", gpus=1, min_replicas=2)]
+    zoo = [*claims_of([vllm("a", gpus=1)]), Claim("the selector", [{"GPU": 1}], 2)]
     check_each_fits(zoo, [H100S])
-    said = "'b' lacks GPU: 2 of it need 2, the candidates before it 1; the cluster has 2"
+    said = "the selector lacks GPU: 2 of it need 2, those before it 1; the cluster has 2"
     with pytest.raises(SettingsError, match=said):
         check_all_fit(zoo, [H100S])

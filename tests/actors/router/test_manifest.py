@@ -9,13 +9,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.candidate.fitting import check_all_fit
 from actors.router.manifest import (
     Deployment,
     WorkerGroup,
+    claims,
     deployments,
     ray_service,
     worker_groups,
 )
+from cluster.errors import SettingsError
 from cluster.settings import RouterSettings, Settings
 from cluster.zoo import Zoo
 
@@ -99,6 +102,18 @@ def test_all_replicas_fit_at_once(zoo: Zoo, router: RouterSettings, data: st.Dat
             rooms = data.draw(st.permutations(rooms))
         for bundle in deployment.bundles:
             assert any(takes(room, bundle) for room in rooms), (deployment, groups)
+
+
+@settings(max_examples=50, deadline=None)
+@given(zoo=zoos(), router=routers)
+def test_what_is_served_fits_on_its_worker_groups(zoo: Zoo, router: RouterSettings) -> None:
+    groups = worker_groups(deployments(zoo, router))
+    pods = [group.resources() for group in groups for _ in range(group.most)]
+    check_all_fit(claims(zoo, router), pods)
+    if router.selector_gpus:
+        alone = zoo.model_copy(update={"candidates": []})
+        with pytest.raises(SettingsError, match="the selector lacks GPU: it needs"):
+            check_all_fit(claims(alone, router), [{"CPU": 99}])
 
 
 @settings(max_examples=50, deadline=None)

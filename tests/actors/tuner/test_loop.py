@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from actors.candidate.fitting import check_all_fit
 from actors.selector import checkpoint
 from actors.selector.scoring import AutoSelector
-from actors.tuner.loop import run_name, tune
-from cluster.errors import TableError
+from actors.tuner.loop import claim, run_name, tune
+from cluster.errors import SettingsError, TableError
 from cluster.settings import (
     ItemResponseSettings,
     SelectorSettings,
@@ -42,6 +43,22 @@ def test_cards_of_different_tests_are_an_error(settings: Settings, world: Any) -
     cards = [*world.cards[:2], world.cards[2].model_copy(update={"test": "other"})]
     with pytest.raises(TableError, match="one aptitude test; found other, toy"):
         tune(settings, "toy", cards, world.questions, world.outcomes, Store(settings.store))
+
+
+def test_tuning_that_does_not_fit_is_said(settings: Settings) -> None:
+    check_all_fit([claim(settings)], [{"CPU": 2}])
+    with pytest.raises(SettingsError, match="tuning lacks CPU: 2 of it need 2, the cluster has 1"):
+        check_all_fit([claim(settings)], [{"CPU": 1}])
+    fast = Settings.model_validate(
+        {
+            **settings.model_dump(),
+            "selector": {"kind": "item-response", "encoder": settings.selector.encoder},
+            "tuning": {"workers": 2, "use_gpu": True},
+        }
+    )
+    check_all_fit([claim(fast)], [{"CPU": 1, "GPU": 1}])
+    with pytest.raises(SettingsError, match="tuning lacks GPU: it needs 1, the cluster has 0"):
+        check_all_fit([claim(fast)], [{"CPU": 2}])
 
 
 def test_other_data_or_settings_are_another_run(settings: Settings, world: Any) -> None:

@@ -77,11 +77,11 @@ class S3Server:
         self.process.kill()
         self.process.wait()
 
-    def new_bucket(self) -> str:
-        """A bucket's URL, with all that pyarrow must know to find it."""
+    def new_bucket(self, name: str | None = None) -> str:
+        """The URL of a store in a new bucket, with all that pyarrow must know to find it."""
         import boto3
 
-        name = f"bucket-{uuid4().hex[:12]}"
+        name = name or f"bucket-{uuid4().hex[:12]}"
         client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}")
         client.create_bucket(Bucket=name)
         options = f"scheme=http&endpoint_override=127.0.0.1:{self.port}&region=us-east-1"

@@ -1,10 +1,11 @@
-"""The overlay cpu-demo on a local Ray cluster: entrypoints and serveConfigV2 as they stand in it.
+"""The overlays on a local Ray cluster: entrypoints and serveConfigV2 as they stand in them.
 
 Jobs are submitted to the same cluster from elsewhere, as from a laptop.
 
-As in its pods, paths are relative to the folder that Ray was started in, the head has no CPUs, the
-worker has as many as its group's pods, and a token is asked for. Stand-ins take the place of the
-zoo's two models; the encoder of the selector is the real one.
+As in their pods, paths are relative to the folder that Ray was started in, the head has no CPUs,
+the worker has as many as its group's pods, and a token is asked for. Stand-ins take the place of
+the zoos' models, and in the run of the overlay gpu a fast selector on CPU that of the paper's;
+encoders are real. All else is as it stands, but for the GPU of that overlay's selector.
 """
 
 import json
@@ -21,9 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import ray
 import yaml
+
+from cluster.store import Store
 
 ROOT = Path(__file__).parents[2]
 GCS, DASHBOARD, HEAD_AGENT, SERVE, WORKER_AGENT, CLIENT = range(8340, 8346)
@@ -39,27 +44,41 @@ Built = Callable[[str], list[Object]]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What lies in the image's working folder, with stand-ins in the zoo's file, and a data set."""
+def folder(tmp_path_factory: pytest.TempPathFactory, laptop_models: Store) -> Path:
+    """What lies in the image's working folder, with stand-ins in its zoos, and a data set."""
     place = tmp_path_factory.mktemp("pod")
-    for name in ("runs/fast.yaml", "zoos/laptop.yaml"):
-        (place / "manifests" / name).parent.mkdir(parents=True)
-        (place / "manifests" / name).write_text((ROOT / "manifests" / name).read_text())
-    zoo = yaml.safe_load((place / "manifests" / "zoos" / "laptop.yaml").read_text())
-    for candidate, reply in zip(zoo["candidates"], ("A", "B"), strict=True):
-        candidate["engine"] = {"kind": "stand-in", "reply": reply}
-    (place / "manifests" / "zoos" / "laptop.yaml").write_text(yaml.safe_dump(zoo))
+    for name in ("laptop", "smaller-scale"):
+        zoo = yaml.safe_load((ROOT / "manifests" / "zoos" / f"{name}.yaml").read_text())
+        for candidate, reply in zip(zoo["candidates"], "ABCDE", strict=False):
+            candidate["engine"] = {"kind": "stand-in", "reply": reply}
+        write(place / "manifests" / "zoos" / f"{name}.yaml", zoo)
+    fast, paper = (
+        yaml.safe_load((ROOT / "manifests" / "runs" / f"{name}.yaml").read_text())
+        for name in ("fast", "paper")
+    )
+    write(place / "manifests" / "runs" / "fast.yaml", fast)
+    encoder = str(laptop_models.local_folder("models/all-minilm-l6-v2"))
+    paper["selector"] = {"kind": "item-response", "encoder": encoder}
+    paper["tuning"], paper["router"] = {}, {}
+    paper["exam"] |= {"questions": "bank", "tasks": 5, "shots": 4, "practice": 4}
+    write(place / "manifests" / "runs" / "paper.yaml", paper)
     (place / "store").mkdir()
     (place / "store" / "instructions.jsonl").write_text('{"prompt": "Hi"}\n{"prompt": "Ho"}\n')
     return place
 
 
+def write(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(value))
+
+
 @pytest.fixture(scope="module")
-def cluster(folder: Path) -> Iterator[dict[str, str]]:
+def cluster(folder: Path, s3_server: Any) -> Iterator[dict[str, str]]:
     """A head without CPUs and a worker; gives the environment that connects to them."""
     here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}  # as KubeRay's authOptions
-    environment = {**os.environ, **here, **token, "OMP_NUM_THREADS": "1"}
+    s3 = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_server.port}"}
+    environment = {**os.environ, **here, **token, **s3, "OMP_NUM_THREADS": "1"}
     command = ["ray", "start", "--block", "--disable-usage-stats", "--metrics-export-port=0"]
     with tempfile.TemporaryDirectory(prefix="ray-") as files, ExitStack() as running:
         head = [
@@ -67,14 +86,25 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
             *(f"--dashboard-port={DASHBOARD}", f"--ray-client-server-port={CLIENT}"),
         ]
         worker = [f"--address=127.0.0.1:{GCS}", f"--num-cpus={worker_cpus()}"]
+        processes: list[subprocess.Popen[bytes]] = []
+        running.callback(end, processes)
         for part, agent in ((head, HEAD_AGENT), (worker, WORKER_AGENT)):
             log = running.enter_context((folder / f"{agent}.log").open("w"))
             part = [*command, *part, f"--dashboard-agent-listen-port={agent}"]
             process = subprocess.Popen(part, cwd=folder, env=environment, stdout=log, stderr=log)
-            running.callback(process.wait, 60)
-            running.callback(process.terminate)
+            processes.append(process)
             until(partial(answers, f"http://127.0.0.1:{agent}/api/healthz", process), "Ray")
-        yield {**environment, "RAY_ADDRESS": f"127.0.0.1:{GCS}"}
+        environment["RAY_ADDRESS"] = f"127.0.0.1:{GCS}"
+        serve = ["serve", "start", "--http-port", str(SERVE), "--proxy-location", "HeadOnly"]
+        subprocess.run(serve, env=environment, cwd=folder, check=True, timeout=120)
+        yield environment
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(60)
 
 
 def worker_cpus() -> str:
@@ -114,6 +144,30 @@ def run_job(job: Object) -> str:
     return log
 
 
+def deploy(config: Object, replies: dict[str, str]) -> None:
+    """Deploys as KubeRay does; waits until ``auto`` answers as one of these candidates."""
+    applications = f"{ADDRESS}/api/serve/applications/"
+    reply = httpx.put(applications, json=config, headers=AUTHORIZED, timeout=60)
+    assert reply.is_success, reply.text
+    router = f"http://127.0.0.1:{SERVE}/v1"
+
+    def serves() -> bool:
+        said = httpx.get(applications, headers=AUTHORIZED, timeout=60).json()
+        found: Object = said["applications"]["model-sat"]
+        assert found["status"] not in ("DEPLOY_FAILED", "UNHEALTHY"), found["message"]
+        if found["status"] != "RUNNING":
+            return False
+        models = {model["id"] for model in httpx.get(f"{router}/models").json()["data"]}
+        return models == {"auto", *replies}
+
+    until(serves, "the application")
+    asked = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
+    answer = httpx.post(f"{router}/chat/completions", json=asked, timeout=60)
+    assert answer.is_success, answer.text
+    content = answer.json()["choices"][0]["message"]["content"]
+    assert content == replies[answer.headers["x-model-sat-candidate"]]
+
+
 def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, built: Built) -> None:
     items = {
         item["metadata"]["name"]: item
@@ -128,34 +182,42 @@ def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, bu
     assert "instructions" in run_job(items["route"])
     assert (folder / "store" / "routed" / "routed" / "complete.json").exists()
 
-    serve = ["serve", "start", "--http-port", str(SERVE), "--proxy-location", "HeadOnly"]
-    subprocess.run(serve, env=cluster, cwd=folder, check=True, timeout=120)
     config = yaml.safe_load(items["router"]["spec"]["serveConfigV2"])
-    applications = f"{ADDRESS}/api/serve/applications/"
-    reply = httpx.put(applications, json=config, headers=AUTHORIZED, timeout=60)
-    assert reply.is_success, reply.text
-
-    def status() -> str:
-        said = httpx.get(applications, headers=AUTHORIZED, timeout=60).json()
-        found: Object = said["applications"]["model-sat"]
-        assert found["status"] not in ("DEPLOY_FAILED", "UNHEALTHY"), found["message"]
-        return str(found["status"])
-
-    until(lambda: status() == "RUNNING", "the application")
-    asked = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
-    answer = httpx.post(f"http://127.0.0.1:{SERVE}/v1/chat/completions", json=asked, timeout=60)
-    assert answer.is_success, answer.text
-    replies = {"smollm2-135m-instruct": "A", "gemma-3-270m": "B"}
-    content = answer.json()["choices"][0]["message"]["content"]
-    assert content == replies[answer.headers["x-model-sat-candidate"]]
+    deploy(config, {"smollm2-135m-instruct": "A", "gemma-3-270m": "B"})
 
     command = [sys.executable, "-m", "jobs.status", "manifests/runs/fast.yaml", "--json"]
     shown = subprocess.run(command, env=cluster, cwd=folder, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     parts = {part["name"]: part for part in json.loads(shown.stdout)["parts"]}
-    assert parts.keys() == {*replies, "ingress"}
+    candidates = {"smollm2-135m-instruct", "gemma-3-270m"}
+    assert parts.keys() == {*candidates, "ingress"}
     assert {(part["health"], part["replicas"]) for part in parts.values()} == {("healthy", 1)}
-    assert all(parts[candidate]["card_written"] for candidate in replies)
+    assert all(parts[candidate]["card_written"] for candidate in candidates)
+
+
+def test_the_overlay_gpu(
+    cluster: dict[str, str], folder: Path, s3_server: Any, built: Built
+) -> None:
+    items = {
+        item["metadata"]["name"]: item
+        for item in built("gpu")
+        if item["kind"] in ("RayJob", "RayService")
+    }
+    store = Store(s3_server.new_bucket("model-sat"))
+    instructions = pa.table({"prompt": ["Hi", "Ho"]})
+    pq.write_table(instructions, "model-sat/instructions.parquet", filesystem=store.filesystem)
+    assert "phi-3-small-128k-instruct: " in run_job(items["examine"])
+    assert "held-out questions, tuned" in run_job(items["tune"])
+    assert store.exists("selectors/paper/selector.json")
+    assert "instructions" in run_job(items["route"])
+    assert store.exists("routed/routed/complete.json")
+
+    config = yaml.safe_load(items["router"]["spec"]["serveConfigV2"])
+    args = config["applications"][0]["args"]
+    assert args["router"].pop("selector_gpus") == 1  # there is no CUDA here
+    zoo = yaml.safe_load((folder / args["zoo"]).read_text())
+    replies = {one["id"]: one["engine"]["reply"] for one in zoo["candidates"]}
+    deploy(config, replies)
 
 
 @pytest.fixture(scope="module")

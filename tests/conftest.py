@@ -32,6 +32,8 @@ def ray_cluster() -> Iterator[None]:
         num_cpus=16,
         include_dashboard=False,
         log_to_driver=False,
+        # Idle ones that stay; or there are as many as CPUs, and beside engines no memory is left.
+        _system_config={"num_workers_soft_limit": 4},
         runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), **AWS}},
     )
     yield

@@ -33,6 +33,7 @@ from cluster.store import Store
 ROOT = Path(__file__).parents[2]
 GCS, DASHBOARD, HEAD_AGENT, SERVE, WORKER_AGENT, CLIENT = range(8340, 8346)
 ADDRESS = f"http://127.0.0.1:{DASHBOARD}"
+APPLICATIONS = f"{ADDRESS}/api/serve/applications/"
 TOKEN = "of this cluster only"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 MINUTES = 5
@@ -78,7 +79,8 @@ def cluster(folder: Path, s3_server: Any) -> Iterator[dict[str, str]]:
     here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}  # as KubeRay's authOptions
     s3 = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_server.port}"}
-    environment = {**os.environ, **here, **token, **s3, "OMP_NUM_THREADS": "1"}
+    small = {"OMP_NUM_THREADS": "1", "RAY_num_workers_soft_limit": "4"}  # as conftest has it
+    environment = {**os.environ, **here, **token, **s3, **small}
     command = ["ray", "start", "--block", "--disable-usage-stats", "--metrics-export-port=0"]
     with tempfile.TemporaryDirectory(prefix="ray-") as files, ExitStack() as running:
         head = [
@@ -146,13 +148,12 @@ def run_job(job: Object) -> str:
 
 def deploy(config: Object, replies: dict[str, str]) -> None:
     """Deploys as KubeRay does; waits until ``auto`` answers as one of these candidates."""
-    applications = f"{ADDRESS}/api/serve/applications/"
-    reply = httpx.put(applications, json=config, headers=AUTHORIZED, timeout=60)
+    reply = httpx.put(APPLICATIONS, json=config, headers=AUTHORIZED, timeout=60)
     assert reply.is_success, reply.text
     router = f"http://127.0.0.1:{SERVE}/v1"
 
     def serves() -> bool:
-        said = httpx.get(applications, headers=AUTHORIZED, timeout=60).json()
+        said = httpx.get(APPLICATIONS, headers=AUTHORIZED, timeout=60).json()
         found: Object = said["applications"]["model-sat"]
         assert found["status"] not in ("DEPLOY_FAILED", "UNHEALTHY"), found["message"]
         if found["status"] != "RUNNING":
@@ -203,6 +204,7 @@ def test_the_overlay_gpu(
         for item in built("gpu")
         if item["kind"] in ("RayJob", "RayService")
     }
+    httpx.delete(APPLICATIONS, headers=AUTHORIZED, timeout=60).raise_for_status()  # for its memory
     store = Store(s3_server.new_bucket("model-sat"))
     instructions = pa.table({"prompt": ["Hi", "Ho"]})
     pq.write_table(instructions, "model-sat/instructions.parquet", filesystem=store.filesystem)

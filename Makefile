@@ -52,9 +52,10 @@ imports: install
 pytest: install
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-# Faults on a cluster of four Ray nodes in network namespaces: needs root, and the machine to itself.
+# What needs the machine to itself: faults on a cluster of four Ray nodes in network namespaces (as
+# root), and the overlay gpu on a local cluster.
 nodes: install
-	$(BIN)/pytest -m nodes tests/actors/nodes
+	$(BIN)/pytest -m nodes tests/actors/nodes tests/manifests
 
 # Pins what is installed now, for everybody, and what a machine with a GPU would install.
 constraints: install

@@ -196,6 +196,7 @@ def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, bu
     assert all(parts[candidate]["card_written"] for candidate in candidates)
 
 
+@pytest.mark.nodes  # beside the engines of other tests there is too little memory for it
 def test_the_overlay_gpu(
     cluster: dict[str, str], folder: Path, s3_server: Any, built: Built
 ) -> None:
@@ -204,7 +205,6 @@ def test_the_overlay_gpu(
         for item in built("gpu")
         if item["kind"] in ("RayJob", "RayService")
     }
-    httpx.delete(APPLICATIONS, headers=AUTHORIZED, timeout=60).raise_for_status()  # for its memory
     store = Store(s3_server.new_bucket("model-sat"))
     instructions = pa.table({"prompt": ["Hi", "Ho"]})
     pq.write_table(instructions, "model-sat/instructions.parquet", filesystem=store.filesystem)

@@ -125,6 +125,12 @@ class SelectorSettings(Section):
     decoder_layers: int | None = Field(
         None, ge=1, description="take only the first N layers of the decoder; null takes all"
     )
+    capability_layer: int = Field(
+        0,
+        ge=0,
+        description="capability tokens enter above the first N layers of the decoder; those read "
+        "the instruction alone, once for all candidates (order instruction-first)",
+    )
     max_instruction_tokens: int = Field(
         512, ge=8, description="longer instructions keep their head and their tail"
     )
@@ -136,10 +142,11 @@ class SelectorSettings(Section):
         description="z = [c, x, p] as in the paper, or [x, p, c] with p's last token after c: "
         "all candidates of an instruction are then scored in one pass",
     )
-    capability: Literal["text", "tasks"] = Field(
+    capability: Literal["text", "tasks", "words"] = Field(
         "text",
         description="text: windows of c^m, a token each; tasks: its lines one by one, pooled "
-        "without regard to their order",
+        "without regard to their order; words: c^m as words of the decoder, without encoder and "
+        "connector (paper: Table 2)",
     )
     capability_tokens: int = Field(
         4, ge=1, description="tokens of a card with capability 'tasks'; text has as many as windows"
@@ -157,6 +164,19 @@ class SelectorSettings(Section):
     perturbations: int = Field(
         0, ge=0, description="shuffles of a card's tasks whose scores are averaged; paper: 2"
     )
+
+    @model_validator(mode="after")
+    def _has_layers_for_all(self) -> "SelectorSettings":
+        if self.capability_layer and self.order != "instruction-first":
+            raise ValueError(
+                f"key 'capability_layer' with {self.capability_layer} needs order "
+                f"'instruction-first'; found '{self.order}'"
+            )
+        if self.capability == "words" and (self.numeric or self.capability_layer):
+            raise ValueError(
+                "key 'capability' with 'words' takes neither 'numeric' nor 'capability_layer'"
+            )
+        return self
 
     def sources(self) -> list[str]:
         """The models that it is made from."""
@@ -252,6 +272,14 @@ class TuningSettings(Section):
     resample_exam: bool = Field(
         False, description="draw the answers behind every card anew at each step"
     )
+    frozen_layers: int = Field(
+        0,
+        ge=0,
+        description="the decoder's first N layers, and its word embeddings, do not learn. Where "
+        "they read the instruction alone (selector.capability_layer), they read it once for all "
+        "epochs",
+    )
+    tune_encoder: bool = Field(True, description="whether the capability encoder learns in stage 2")
     groups_per_step: int = Field(2, ge=1, description="groups in one pass on a worker")
     accumulate: int = Field(1, ge=1, description="passes whose gradients make one optimiser step")
     groups_per_epoch: int | None = Field(

@@ -17,6 +17,7 @@ from cluster.settings import (
     SelectorSettings,
     TuningSettings,
     ValuePolicy,
+    validated,
 )
 
 # Measured in every setting without being asked for.
@@ -125,6 +126,13 @@ class ModelSatPlan(Section):
     tuning: TuningSettings = TuningSettings()
 
 
+class Variant(Section):
+    """What a variant of ``model_sat`` does otherwise: keys of its two sections."""
+
+    selector: dict[str, Any] = Field({})
+    tuning: dict[str, Any] = Field({})
+
+
 class Plan(Section):
     """All settings of an assessment."""
 
@@ -162,6 +170,9 @@ class Plan(Section):
         None, description="method 'item-response'; null: its defaults on ``encoder``"
     )
     model_sat: ModelSatPlan | None = Field(None, description="method 'model-sat'")
+    variants: dict[str, Variant] = Field(
+        {}, description="methods 'model-sat NAME': as 'model-sat' but for these keys"
+    )
     store: str = Field("store", description="where store:// points")
     plots: bool = True
 
@@ -169,11 +180,26 @@ class Plan(Section):
         """Those of the plan, or the defaults."""
         return self.item_response or ItemResponseSettings(encoder=self.encoder)
 
-    def model_sat_settings(self) -> tuple[SelectorSettings, TuningSettings]:
-        """Those of the plan. Raises SettingsError if it has none."""
+    def model_sat_settings(self, variant: str = "") -> tuple[SelectorSettings, TuningSettings]:
+        """Those of the plan, or of a variant. Raises SettingsError if it has none."""
         if self.model_sat is None:
             raise SettingsError("method 'model-sat' needs the key 'model_sat' of the plan")
-        return self.model_sat.selector, self.model_sat.tuning
+        if not variant:
+            return self.model_sat.selector, self.model_sat.tuning
+        if variant not in self.variants:
+            raise SettingsError(
+                f"method 'model-sat {variant}' is none of the plan's variants; there are: "
+                f"{', '.join(sorted(self.variants)) or 'none'}"
+            )
+        other = self.variants[variant]
+        whole = self.model_sat.model_dump()
+        for section in ("selector", "tuning"):
+            for key, value in getattr(other, section).items():
+                before = whole[section].get(key)
+                nested = isinstance(value, dict) and isinstance(before, dict)
+                whole[section][key] = before | value if nested else value
+        found = validated(ModelSatPlan, whole, f"key 'variants.{variant}'")
+        return found.selector, found.tuning
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

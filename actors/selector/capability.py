@@ -5,6 +5,7 @@ them:
 
     capability: text    windows of c^m as text; each is one vector and one token (the reference)
     capability: tasks   every line alone, pooled by learned queries: the tasks have no order
+    capability: words   the words of c^m as the decoder's own, without psi and W (paper: Table 2)
     numeric             beside either, the accuracies themselves as numbers, without order too
 
 The encoder psi is ``network``'s, and so is what tokens are used for.
@@ -37,8 +38,10 @@ class Capability(NamedTuple):
 class Encoded(NamedTuple):
     """A capability that psi has read."""
 
-    texts_CE: Tensor
-    profile_E: Tensor | None  # with ``numeric``: psi(topics) weighted by their numbers
+    texts_CE: Tensor  # with capability ``words`` the decoder's word embeddings ``[C, D]``
+    profile_E: (
+        Tensor | None
+    )  # with ``numeric``: psi(topics) weighted by their numbers, both centred
     level: float
 
 
@@ -60,9 +63,13 @@ def read(
     lines = [result.line() for result in card.tasks]
     if card.notes and settings.expert_knowledge:
         lines.append(card.notes)
+    if settings.capability == "words":
+        texts = ["\n".join(lines) + "\n\n"]
+    else:
+        texts = windows(lines, fits, join=settings.capability == "text")
     numbered = card.tasks if settings.numeric else []
     return Capability(
-        texts=tuple(windows(lines, fits, join=settings.capability == "text")),
+        texts=tuple(texts),
         topics=tuple(result.topics() for result in numbered),
         numbers=tuple(_log_odds(result.accuracy, result.count) for result in numbered),
         level=_log_odds(card.mean_accuracy(), sum(result.count for result in card.tasks)),
@@ -80,7 +87,9 @@ class Connector(nn.Module):
     def __init__(self, width_E: int, width_D: int, settings: SelectorSettings) -> None:
         """All weights start at zero: see ``network.scale_connector`` and ``checkpoint.load``."""
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(width_D, width_E))
+        self.weight: nn.Parameter | None = None
+        if settings.capability != "words":
+            self.weight = nn.Parameter(torch.zeros(width_D, width_E))
         self.queries_QE: nn.Parameter | None = None
         if settings.capability == "tasks":
             self.queries_QE = nn.Parameter(torch.zeros(settings.capability_tokens, width_E))
@@ -91,6 +100,8 @@ class Connector(nn.Module):
     def forward(self, capability: Encoded) -> Tensor:
         """The capability tokens ``[C, D]``."""
         vectors_CE = capability.texts_CE
+        if self.weight is None:
+            return vectors_CE
         if self.queries_QE is not None:
             vectors_CE = pooled(self.queries_QE, vectors_CE)
         tokens_CD = linear(vectors_CE, self.weight)

@@ -27,7 +27,7 @@ class InquiryTokenizer:
         """Raises UserError if 'Yes' or 'No' is not a single token after p."""
         self.tokenizer = tokenizer
         self.max_instruction_tokens = max_instruction_tokens
-        self.inquiry = self._tokens(INQUIRY)
+        self.inquiry = self.tokens(INQUIRY)
         self.yes = self._answer(YES)
         self.no = self._answer(NO)
         if self.yes == self.no:
@@ -36,9 +36,10 @@ class InquiryTokenizer:
     def ids(self, instruction: str) -> list[int]:
         """The ids of [x, p]; a long x keeps its head and its tail, p is never cut."""
         text = clipped(instruction, self.max_instruction_tokens)
-        return shortened(self._tokens(text), self.max_instruction_tokens) + self.inquiry
+        return shortened(self.tokens(text), self.max_instruction_tokens) + self.inquiry
 
-    def _tokens(self, text: str) -> list[int]:
+    def tokens(self, text: str) -> list[int]:
+        """The ids of a text's words."""
         # Text that looks like a special token, such as <|im_end|>, is the user's and stays text.
         ids: list[int] = self.tokenizer(
             text, add_special_tokens=False, split_special_tokens=True, verbose=False
@@ -46,7 +47,7 @@ class InquiryTokenizer:
         return ids
 
     def _answer(self, word: str) -> int:
-        ids = self._tokens(INQUIRY + word)
+        ids = self.tokens(INQUIRY + word)
         if len(ids) != len(self.inquiry) + 1 or ids[:-1] != self.inquiry:
             raise UserError(
                 f"the decoder's tokenizer must have a single token for '{word}' after the inquiry; "

@@ -12,7 +12,8 @@ over a group in eq. 5.
 
 The setting ``order`` says how a row is laid out: z = [c, x, p], or [x, p, c] with the last token of
 p after c, for there the answer is read. In the latter all but c and one token is the same for
-every candidate.
+every candidate. With ``capability_layer`` c enters above the decoder's first layers, and those
+read [x, p] alone: once for all candidates, and once for all epochs where they do not learn.
 
 Shapes, as suffixes of names:
     B rows (an instruction paired with a card)   T tokens of z     C capability tokens of a card
@@ -20,7 +21,8 @@ Shapes, as suffixes of names:
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
@@ -41,6 +43,8 @@ from actors.examiner.card import CapabilityCard, TaskResult
 from actors.selector.capability import Capability, CardTokens, Connector, Encoded, read
 from actors.selector.head import Head
 from actors.selector.instruction import InquiryTokenizer
+from actors.selector.packed import check_decoder, packed_rows
+from actors.selector.split import split
 from cluster.errors import SettingsError, StoreError
 from cluster.settings import SelectorSettings
 from cluster.store import Store, model_source
@@ -73,6 +77,10 @@ class ModelSat(nn.Module):
         width_D = decoder.get_input_embeddings().embedding_dim
         self.connector = Connector(encoder.get_embedding_dimension(), width_D, settings)
         self.head = Head(width_D, settings)
+        if settings.order == "instruction-first":
+            check_decoder(decoder)
+        # Parts of the decoder, and in a list, so that no weight is listed twice.
+        self._parts = list(split(decoder.base_model, settings.capability_layer))
         for weight in self.parameters():
             # Loaded weights are views into mapped files, aligned as the file happens to be, and
             # kernels round by alignment. Own memory makes a reload bit-equal.
@@ -82,7 +90,19 @@ class ModelSat(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return self.connector.weight.device
+        found: torch.device = self.decoder.device
+        return found
+
+    @property
+    def reader(self) -> nn.Module | None:
+        """The decoder's layers that read an instruction before any capability token is there."""
+        return self._parts[0]
+
+    @property
+    def card_reader(self) -> nn.Module:
+        """What ``psi`` runs."""
+        words: nn.Module = self.decoder.get_input_embeddings()
+        return words if self.settings.capability == "words" else self.encoder
 
     def own_parts(self) -> dict[str, nn.Module]:
         """The parts that come from no source: they are new, and learn in every stage."""
@@ -98,19 +118,32 @@ class ModelSat(nn.Module):
         )
 
     def psi(self, texts: Sequence[str]) -> Tensor:
-        """psi of each text, ``[C, E]``, pooled as the encoder pools."""
+        """psi of each text, ``[C, E]``, pooled as the encoder pools.
+
+        With capability ``words`` the decoder's embeddings ``[C, D]`` of all their words.
+        """
+        if self.settings.capability == "words":
+            return torch.cat(self.words([self.inquiry.tokens(text) for text in texts]))
         features = batch_to_device(self.encoder.preprocess(list(texts)), self.device)
         with self._precision():
             vectors_CE: Tensor = self.encoder(features)["sentence_embedding"]
         return vectors_CE.float()
 
-    def encode(self, capability: Capability) -> Encoded:
-        """psi(c^m): all of eq. 2 that is the same as long as the encoder does not learn."""
-        profile_E = None
+    def encode(
+        self, capability: Capability, psi: Callable[[Sequence[str]], Tensor] | None = None
+    ) -> Encoded:
+        """psi(c^m): all of eq. 2 that is the same as long as the encoder does not learn.
+
+        ``psi`` takes the place of the network's own, for those who remember what it said.
+        """
+        psi, profile_E = psi or self.psi, None
         if capability.topics:
             numbers_K = torch.tensor(capability.numbers, device=self.device)
-            profile_E = numbers_K @ self.psi(capability.topics) / len(numbers_K)
-        return Encoded(self.psi(capability.texts), profile_E, capability.level)
+            topics_KE = psi(capability.topics)
+            # What tells candidates apart: where each is better than it is on the whole.
+            strengths_K = numbers_K - numbers_K.mean()
+            profile_E = strengths_K @ (topics_KE - topics_KE.mean(0)) / math.sqrt(len(numbers_K))
+        return Encoded(psi(capability.texts), profile_E, capability.level)
 
     def tokens(self, card: Capability | Encoded) -> CardTokens:
         """Eq. 2: e_c = W psi(c^m), ``[C, D]``, with the card's level."""
@@ -119,18 +152,32 @@ class ModelSat(nn.Module):
             tokens_CD: Tensor = self.connector(encoded)
         return CardTokens(tokens_CD.float(), encoded.level)
 
-    def embed(self, ids_B: Sequence[Sequence[int]]) -> list[Tensor]:
-        """The decoder's word embeddings ``[T, D]`` of each list of token ids."""
+    def words(self, ids_B: Sequence[Sequence[int]]) -> list[Tensor]:
+        """What capability tokens are put beside, ``[T, D]`` of each list of token ids.
+
+        The decoder's word embeddings; with ``capability_layer`` what its first layers make of them.
+        """
         flat = torch.tensor([id_ for ids in ids_B for id_ in ids], device=self.device)
-        words: Tensor = self.decoder.get_input_embeddings()(flat)
-        return list(torch.split(words, [len(ids) for ids in ids_B]))
+        embeds: Tensor = self.decoder.get_input_embeddings()(flat)
+        words_B = list(torch.split(embeds, [len(ids) for ids in ids_B]))
+        return self._through(self.reader, words_B) if self.reader else words_B
 
     def states(
         self, embeds_BTD: Tensor, mask: Tensor | dict[str, Tensor], position_BT: Tensor
     ) -> Tensor:
         """The decoder's last states ``[B, T, D]``. ``mask`` is any that the decoder takes."""
+        return self._run(self._parts[1], embeds_BTD, mask, position_BT)
+
+    def _run(
+        self,
+        part: nn.Module | None,
+        embeds_BTD: Tensor,
+        mask: Tensor | dict[str, Tensor],
+        position_BT: Tensor,
+    ) -> Tensor:
+        assert part is not None
         with self._precision():
-            states_BTD: Tensor = self.decoder.base_model(
+            states_BTD: Tensor = part(
                 inputs_embeds=embeds_BTD,
                 attention_mask=mask,
                 position_ids=position_BT,
@@ -147,36 +194,63 @@ class ModelSat(nn.Module):
         )
         return log_odds_P
 
-    def log_odds(self, cards_B: Sequence[CardTokens], ids_B: Sequence[Sequence[int]]) -> Tensor:
-        """Eqs. 3 and 4 for rows of capability tokens and token ids of [x, p].
+    def log_odds(self, cards_B: Sequence[CardTokens], words_B: Sequence[Tensor]) -> Tensor:
+        """Eqs. 3 and 4 for rows of capability tokens and the ``words`` of [x, p].
 
         Rows may differ in length: they are padded on the left, where nothing attends to it.
         """
         rows = [
             self._row(card.tokens_CD, words_TD)
-            for card, words_TD in zip(cards_B, self.embed(ids_B), strict=True)
+            for card, words_TD in zip(cards_B, words_B, strict=True)
         ]
-        ones = [torch.ones(len(row_TD), dtype=torch.long, device=self.device) for row_TD in rows]
-        embeds_BTD = pad_sequence(rows, batch_first=True, padding_side="left")
-        mask_BT = pad_sequence(ones, batch_first=True, padding_side="left")
-        position_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)
-        return self.answers(self.states(embeds_BTD, mask_BT, position_BT)[:, -1], cards_B)
+        last_BD = [states_TD[-1] for states_TD in self._through(self._parts[1], rows)]
+        return self.answers(torch.stack(last_BD), cards_B)
 
     def forward(
         self,
         cards: Sequence[Capability | Encoded],
         card_B: Sequence[int],
-        ids_B: Sequence[Sequence[int]],
+        instructions: Sequence[Sequence[int] | Tensor],
+        instruction_B: Sequence[int] | None = None,
     ) -> Tensor:
-        """Log-odds ``[B]`` of rows, each card being read once for all its rows.
+        """Log-odds ``[B]`` of rows; a card is read once for all its rows.
+
+        So is an instruction with order instruction-first, for its rows share a pass.
 
         Args:
             cards: the distinct cards, as far as they are known already.
             card_B: which of ``cards`` a row is about.
-            ids_B: token ids of [x, p].
+            instructions: token ids of [x, p] of the distinct instructions, or their ``words``.
+            instruction_B: which of ``instructions`` a row is about; None: each row has its own.
         """
         tokens = [self.tokens(card) for card in cards]
-        return self.log_odds([tokens[card] for card in card_B], ids_B)
+        cards_B = [tokens[card] for card in card_B]
+        words = self._known_words(instructions)
+        if instruction_B is None:
+            instruction_B = range(len(words))
+        if self.settings.order == "instruction-first":
+            return packed_rows(self, words, instruction_B, cards_B)
+        return self.log_odds(cards_B, [words[instruction] for instruction in instruction_B])
+
+    def _known_words(self, instructions: Sequence[Sequence[int] | Tensor]) -> list[Tensor]:
+        new = [each for each in instructions if not isinstance(each, Tensor)]
+        made = iter(self.words(new) if new else ())
+        return [
+            each.to(self.device, torch.float32) if isinstance(each, Tensor) else next(made)
+            for each in instructions
+        ]
+
+    def _through(self, part: nn.Module | None, rows: Sequence[Tensor]) -> list[Tensor]:
+        """What layers make of rows ``[T, D]`` of any lengths; a token sees those before it."""
+        ones = [torch.ones(len(row_TD), dtype=torch.long, device=self.device) for row_TD in rows]
+        embeds_BTD = pad_sequence(list(rows), batch_first=True, padding_side="left")
+        mask_BT = pad_sequence(ones, batch_first=True, padding_side="left")
+        position_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)
+        states_BTD = self._run(part, embeds_BTD, mask_BT, position_BT)
+        return [
+            states_TD[len(states_TD) - len(row_TD) :]
+            for states_TD, row_TD in zip(states_BTD, rows, strict=True)
+        ]
 
     def _row(self, tokens_CD: Tensor, words_TD: Tensor) -> Tensor:
         """Eq. 3: z in the order of the settings."""
@@ -249,14 +323,20 @@ def keep_layers(config: PretrainedConfig, count: int) -> None:
 
 @torch.no_grad()
 def scale_connector(model: ModelSat, seed: int) -> None:
-    """Draws W so that capability tokens are about as long as the decoder's word embeddings.
+    """Draws W so that capability tokens are about as long as the words that they stand beside.
 
     Queries that pool tasks are drawn after it: from zero they would all stay alike.
     """
+    if model.connector.weight is None:
+        return
     probe = TaskResult(task="general knowledge", keywords=[], accuracy=0.5, count=1)
     vector_1E = model.psi([probe.line()])
     words_VD = model.decoder.get_input_embeddings().weight
-    length = words_VD.norm(dim=1).mean() / (vector_1E.norm() * words_VD.shape[1] ** 0.5)
+    if model.reader:  # the median, for the first of a decoder's states are far longer than others
+        words_length = model.words([model.inquiry.inquiry])[0].norm(dim=1).median()
+    else:
+        words_length = words_VD.norm(dim=1).mean()
+    length = words_length / (vector_1E.norm() * words_VD.shape[1] ** 0.5)
     generator = torch.Generator().manual_seed(seed)
     weight_DE = torch.randn(model.connector.weight.shape, generator=generator)
     model.connector.weight.copy_(weight_DE.to(model.device) * length)

@@ -11,8 +11,9 @@ Shapes: N instructions, M candidates, R rows, T tokens of a row, P blocks, D wid
 
 import inspect
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,8 +21,10 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 from actors.selector.capability import CardTokens
-from actors.selector.network import ModelSat
 from cluster.errors import SettingsError
+
+if TYPE_CHECKING:
+    from actors.selector.network import ModelSat
 
 _WINDOWED = "sliding_attention"
 _LAYERS = ("full_attention", _WINDOWED)
@@ -41,7 +44,7 @@ def check_decoder(decoder: PreTrainedModel) -> None:
 
 @torch.inference_mode()
 def packed_log_odds(
-    model: ModelSat,
+    model: "ModelSat",
     ids_N: Sequence[Sequence[int]],
     cards_M: Sequence[CardTokens],
     tokens_per_batch: int,
@@ -59,13 +62,48 @@ def packed_log_odds(
     prefix_N = [len(ids) - 1 for ids in ids_N]
     block_M = [len(card.tokens_CD) + 1 for card in cards_M]
     for rows in _batches(_segments(prefix_N, block_M, tokens_per_batch), tokens_per_batch):
-        log_odds_P = _pass(model, rows, ids_N, cards_M).cpu()
         segments = [segment for row in rows for segment in row]
+        here = sorted({segment.instruction for segment in segments})
+        words = dict(zip(here, model.words([ids_N[n] for n in here]), strict=True))
+        log_odds_P = _pass(model, rows, words, cards_M).cpu()
         sizes = [len(segment.blocks) for segment in segments]
         for segment, part in zip(segments, torch.split(log_odds_P, sizes), strict=True):
             first = segment.candidate
             log_odds_NM[segment.instruction, first : first + len(segment.blocks)] = part
     return log_odds_NM
+
+
+def packed_rows(
+    model: "ModelSat",
+    words: Sequence[Tensor],
+    instruction_B: Sequence[int],
+    cards_B: Sequence[CardTokens],
+) -> Tensor:
+    """Log-odds ``[B]`` of any rows in one pass, to learn from; rows of an instruction share it.
+
+    Args:
+        model: a network of order instruction-first.
+        words: of the distinct instructions, as ``ModelSat.words`` gives them.
+        instruction_B: which of ``words`` a row is about.
+        cards_B: the candidate's capability tokens of each row.
+    """
+    order_P = sorted(range(len(cards_B)), key=lambda row: instruction_B[row])
+    cards_P = [cards_B[row] for row in order_P]
+    segments, first = [], 0
+    for instruction, rows in groupby(order_P, key=lambda row: instruction_B[row]):
+        blocks = [len(cards_B[row].tokens_CD) + 1 for row in rows]
+        segments.append(Segment(instruction, first, len(words[instruction]) - 1, blocks))
+        first += len(blocks)
+    (packed,) = _batches(iter(segments), sum(segment.length for segment in segments) ** 2)
+    log_odds = _pass(model, packed, dict(enumerate(words)), cards_P)
+    placed = [
+        place
+        for row in packed
+        for segment in row
+        for place in range(segment.candidate, segment.candidate + len(segment.blocks))
+    ]
+    back = torch.tensor([order_P[place] for place in placed], device=log_odds.device)
+    return torch.empty_like(log_odds).index_copy(0, back, log_odds)
 
 
 class Segment(NamedTuple):
@@ -157,14 +195,14 @@ def _row_layout(row: Sequence[Segment]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _pass(
-    model: ModelSat,
+    model: "ModelSat",
     rows: Sequence[Sequence[Segment]],
-    ids_N: Sequence[Sequence[int]],
+    words: Mapping[int, Tensor],
     cards_M: Sequence[CardTokens],
 ) -> Tensor:
     """Log-odds of all blocks, row by row."""
     layout = Layout(*(part.to(model.device) for part in _layout(rows)))
-    embeds = [_row_embeds(model, row, ids_N, cards_M) for row in rows]
+    embeds = [_row_embeds(row, words, cards_M) for row in rows]
     states_RTD = model.states(
         pad_sequence(embeds, batch_first=True),
         _masks(layout, model.decoder),
@@ -180,15 +218,12 @@ def _pass(
 
 
 def _row_embeds(
-    model: ModelSat,
-    row: Sequence[Segment],
-    ids_N: Sequence[Sequence[int]],
-    cards_M: Sequence[CardTokens],
+    row: Sequence[Segment], words: Mapping[int, Tensor], cards_M: Sequence[CardTokens]
 ) -> Tensor:
     """What the decoder is given for a row, ``[T, D]``."""
     parts = []
-    words = model.embed([ids_N[segment.instruction] for segment in row])
-    for segment, words_TD in zip(row, words, strict=True):
+    for segment in row:
+        words_TD = words[segment.instruction]
         parts.append(words_TD[:-1])
         for card in _cards(segment, cards_M):
             parts += [card.tokens_CD, words_TD[-1:]]

@@ -24,7 +24,7 @@ from actors.selector import checkpoint
 from actors.selector.capability import CardTokens
 from actors.selector.hub import selector_folder
 from actors.selector.network import ModelSat
-from actors.selector.packed import check_decoder, packed_log_odds
+from actors.selector.packed import packed_log_odds
 from actors.selector.scorer import Scorer
 
 
@@ -68,13 +68,8 @@ class Selector:
             calibration: ``slope`` and ``bias`` that turn log-odds into those of frequencies. One
                 with a slope that is not positive is noise, and left aside: it would turn choices
                 round.
-
-        Raises:
-            SettingsError: the order is instruction-first, and the decoder cannot take it.
         """
         self._packed = model.settings.order == "instruction-first"
-        if self._packed:
-            check_decoder(model.decoder)
         self._model = model
         self._tokens_per_batch = tokens_per_batch
         sound = calibration is not None and calibration["slope"] > 0
@@ -175,7 +170,8 @@ def one_by_one_log_odds(
     )
     for batch in _batches(rows, tokens_per_batch):
         _, n_B, m_B = zip(*batch, strict=True)
-        log_odds_B = model.log_odds([cards_M[m] for m in m_B], [ids_N[n] for n in n_B])
+        words_B = model.words([ids_N[n] for n in n_B])
+        log_odds_B = model.log_odds([cards_M[m] for m in m_B], words_B)
         log_odds_NM[n_B, m_B] = log_odds_B.cpu()
     return log_odds_NM
 

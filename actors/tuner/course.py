@@ -32,11 +32,11 @@ from actors.tuner.resit import resit
 from actors.tuner.samples import Record
 from actors.tuner.sharding import share_of, whole
 from actors.tuner.stages import (
-    STAGES,
     enter_stage,
     make_optimizer,
     make_scheduler,
     stage_settings,
+    stages_of,
 )
 from actors.tuner.steps import Batcher, train_step
 from cluster.errors import StoreError
@@ -81,6 +81,7 @@ class Course:
 
         Raises:
             TableError: as ``groups_of``.
+            SettingsError: as ``stages_of`` and ``enter_stage``.
         """
         self.model = model
         self._kinds = groups_of(records, settings)
@@ -89,24 +90,25 @@ class Course:
         self._wrap = wrap
         self._drawn: tuple[int, int] | None = None  # stage and epoch that ``_epoch`` holds
         self._epoch: list[Group] = []
-        self._enter(STAGES[0])
+        self._stages = stages_of(model, settings)
+        self._enter(self._stages[0])
 
     def steps(self) -> Iterator[Step]:
         """Trains to the end, yielding after each step; ``save`` may be called there."""
         yield from self._rest_of_stage()
-        for stage in STAGES[STAGES.index(self._stage) + 1 :]:
+        for stage in self._stages[self._stages.index(self._stage) + 1 :]:
             self._enter(stage)
             yield from self._rest_of_stage()
 
     @property
     def done(self) -> int:
         """Steps done since the start of the first stage."""
-        return self._steps_of(STAGES[: STAGES.index(self._stage)]) + self._step
+        return self._steps_of(self._stages[: self._stages.index(self._stage)]) + self._step
 
     @property
     def total(self) -> int:
         """Steps of all stages."""
-        return self._steps_of(STAGES)
+        return self._steps_of(self._stages)
 
     def save(self, folder: Path | None) -> None:
         """Writes where the course stands into an existing folder.
@@ -153,7 +155,7 @@ class Course:
         self._scheduler.load_state_dict(progress["scheduler"])
 
     def _enter(self, stage: int) -> None:
-        enter_stage(self.model, stage)
+        enter_stage(self.model, stage, self._settings)
         self._wrapped = self._wrap(self.model, stage)
         rates = stage_settings(self._settings, stage)
         self._stage, self._step = stage, 0

@@ -27,7 +27,7 @@ from actors.selector.capability import Capability, Encoded
 from actors.selector.network import ModelSat
 from actors.selector.scorer import Scorer
 from actors.tuner.calibration import calibration_error
-from actors.tuner.groups import Group, Row
+from actors.tuner.groups import Group
 from actors.tuner.loss import loss_of
 from actors.tuner.samples import Record
 from actors.tuner.sharding import gradients_joined, whole
@@ -41,7 +41,8 @@ class Batch(NamedTuple):
 
     cards: list[Capability | Encoded]
     card_of_row: list[int]
-    ids: list[list[int]]
+    instructions: list[list[int] | Tensor]
+    instruction_of_row: list[int]
     sizes: list[int]
     scores_GK: Tensor  # NaN where a group has fewer rows
 
@@ -49,21 +50,27 @@ class Batch(NamedTuple):
 class Batcher:
     """Makes batches of groups.
 
-    An instruction is tokenised once, a card cut into windows once, and a frozen encoder reads it
-    once; unless cards change from step to step, which ``fixed_cards`` denies.
+    An instruction is tokenised once, and read once by layers of the decoder that do not learn
+    (``ModelSat.reader``). A card is cut into windows once, and a frozen encoder reads it once;
+    where cards change from step to step, which ``fixed_cards`` denies, it reads each line once.
     """
 
     def __init__(self, model: ModelSat, fixed_cards: bool = True) -> None:
-        """Made anew for each stage: it asks the model whether its encoder learns."""
+        """Made anew for each stage: it asks the model which parts learn."""
         self._model = model
         self._fixed_cards = fixed_cards
-        self._frozen = not any(weight.requires_grad for weight in model.encoder.parameters())
+        self._frozen = not _learns(model.card_reader)
         self._cards: dict[str, Capability | Encoded] = {}
+        self._lines: dict[str, Tensor] = {}
         self._ids: dict[str, list[int]] = {}
+        self._read_once = model.reader is not None and not _learns(model.reader)
+        self._words: dict[str, Tensor] = {}
 
     def batches(self, groups: Sequence[Group], size: int) -> list[Batch]:
         """Batches of ``size`` groups; those of like length share one, so that little is padded."""
-        by_length = sorted(groups, key=lambda group: max(len(self._tokens(row)) for row in group))
+        by_length = sorted(
+            groups, key=lambda group: max(len(self._tokens(row.instruction)) for row in group)
+        )
         return [
             self._batch(by_length[start : start + size]) for start in range(0, len(groups), size)
         ]
@@ -73,27 +80,54 @@ class Batcher:
         rows = [row for group in groups for row in group]
         cards = {row.card.model_id: row.card for row in rows}
         places = {model_id: place for place, model_id in enumerate(cards)}
+        texts = list(dict.fromkeys(row.instruction for row in rows))
+        place_of_text = {text: place for place, text in enumerate(texts)}
         scores = [torch.tensor([row.score for row in group]) for group in groups]
         return Batch(
             [self._card(card) for card in cards.values()],
             [places[row.card.model_id] for row in rows],
-            [self._tokens(row) for row in rows],
+            self._instructions(texts),
+            [place_of_text[row.instruction] for row in rows],
             [len(group) for group in groups],
             pad_sequence(scores, True, torch.nan).to(self._model.device),
         )
 
-    def _tokens(self, row: Row) -> list[int]:
-        if row.instruction not in self._ids:
-            self._ids[row.instruction] = self._model.inquiry.ids(row.instruction)
-        return self._ids[row.instruction]
+    def _tokens(self, text: str) -> list[int]:
+        if text not in self._ids:
+            self._ids[text] = self._model.inquiry.ids(text)
+        return self._ids[text]
+
+    def _instructions(self, texts: Sequence[str]) -> list[list[int] | Tensor]:
+        if not self._read_once:
+            return [self._tokens(text) for text in texts]
+        if new := [text for text in texts if text not in self._words]:
+            with torch.no_grad():
+                read = self._model.words([self._tokens(text) for text in new])
+            # As exact as they were computed, and where there is most memory.
+            kept = getattr(torch, self._model.settings.dtype)
+            self._words.update(zip(new, (words.to("cpu", kept) for words in read), strict=True))
+        return [self._words[text] for text in texts]
 
     def _card(self, card: CapabilityCard) -> Capability | Encoded:
         if self._fixed_cards and card.model_id in self._cards:
             return self._cards[card.model_id]
         read = self._model.capability(card)
         with torch.no_grad():
-            self._cards[card.model_id] = self._model.encode(read) if self._frozen else read
-        return self._cards[card.model_id]
+            known = self._model.encode(read, self._psi) if self._frozen else read
+        self._cards[card.model_id] = known
+        return known
+
+    def _psi(self, texts: Sequence[str]) -> Tensor:
+        """psi of a frozen encoder, ``[C, E]``; lines of cards come again and again."""
+        if self._model.settings.capability != "tasks":  # windows of many lines hardly ever do
+            return self._model.psi(texts)
+        if new := [text for text in dict.fromkeys(texts) if text not in self._lines]:
+            self._lines.update(zip(new, self._model.psi(new), strict=True))
+        return torch.stack([self._lines[text] for text in texts])
+
+
+def _learns(part: nn.Module) -> bool:
+    return any(weight.requires_grad for weight in part.parameters())
 
 
 def train_step(
@@ -121,7 +155,7 @@ def train_step(
 
 def batch_loss(model: nn.Module, batch: Batch, loss: str) -> Tensor:
     """The loss of one batch, a scalar."""
-    log_odds_B = model(batch.cards, batch.card_of_row, batch.ids)
+    log_odds_B = model(batch.cards, batch.card_of_row, batch.instructions, batch.instruction_of_row)
     log_odds_GK = pad_sequence(log_odds_B.split(batch.sizes), batch_first=True)
     return loss_of(loss, log_odds_GK, batch.scores_GK)
 

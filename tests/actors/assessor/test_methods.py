@@ -26,12 +26,22 @@ def plan(tiny_sources: Callable[..., SelectorSettings], make_plan: Callable[...,
         encoder=selector.encoder,
         item_response={"encoder": selector.encoder, "layers": [1, 2]},
         model_sat={"selector": selector.model_dump(), "tuning": TUNING},
+        variants={
+            "words": {"selector": {"capability": "words"}, "tuning": {"stage1": {"epochs": 0}}},
+            "wrong": {"tuning": {"loss": "none"}},
+        },
     )
 
 
 @pytest.mark.parametrize(
     ("name", "seen_only"),
-    [("item-response", False), ("model-sat", False), ("best-aptitude", False), ("knn", True)],
+    [
+        ("item-response", False),
+        ("model-sat", False),
+        ("model-sat words", False),
+        ("best-aptitude", False),
+        ("knn", True),
+    ],
 )
 def test_a_method_learns_and_scores(
     plan: Plan, matrix: OutcomeMatrix, name: str, seen_only: bool
@@ -50,6 +60,21 @@ def test_a_method_learns_and_scores(
 def test_an_unknown_method_is_named(plan: Plan, matrix: OutcomeMatrix) -> None:
     with pytest.raises(SettingsError, match=r"'guess'; there are: .*knn"):
         methods(plan)("guess", matrix, 0)
+
+
+def test_a_variant_differs_in_its_keys_only(plan: Plan) -> None:
+    selector, tuning = plan.model_sat_settings()
+    other, others_tuning = plan.model_sat_settings("words")
+    assert other == selector.model_copy(update={"capability": "words"})
+    stage1 = tuning.stage1.model_copy(update={"epochs": 0})
+    assert others_tuning == tuning.model_copy(update={"stage1": stage1})
+
+
+def test_a_variant_that_is_not_there_or_wrong_is_named(plan: Plan, matrix: OutcomeMatrix) -> None:
+    with pytest.raises(SettingsError, match=r"'model-sat more'.* there are: words, wrong"):
+        methods(plan)("model-sat more", matrix, 0)
+    with pytest.raises(SettingsError, match=r"key 'variants.wrong': key 'tuning.loss'"):
+        methods(plan)("model-sat wrong", matrix, 0)
 
 
 def test_model_sat_needs_its_settings(

@@ -57,7 +57,7 @@ def test_tasks_are_pooled_by_likeness_to_each_query(build: Build, card: Capabili
     apart_KE = vectors_KE - vectors_KE.mean(0)
     keys_KE = apart_KE / apart_KE.norm(dim=1, keepdim=True)
     weights_QK = (model.connector.get_parameter("queries_QE") @ keys_KE.T).softmax(1)
-    expected_QD = weights_QK @ vectors_KE @ model.connector.weight.T
+    expected_QD = weights_QK @ vectors_KE @ model.connector.get_parameter("weight").T
     found_QD = model.tokens(read).tokens_CD
     torch.testing.assert_close(found_QD, expected_QD, atol=1e-5, rtol=1e-4)
     assert (weights_QK[0] - weights_QK[1]).abs().max() > 0.1  # the queries differ
@@ -77,11 +77,36 @@ def test_numbers_are_read_beside_the_text(build: Build, card: CapabilityCard) ->
     torch.nn.init.normal_(model.connector.get_parameter("numeric"))
     read = model.capability(card)
     odds_K = torch.tensor([(20 * a + 0.5) / (20 * (1 - a) + 0.5) for a in ACCURACIES])
-    profile_E = odds_K.log() @ model.psi([task.keywords[0] for task in card.tasks]) / 5
-    expected_CD = model.psi(read.texts) @ model.connector.weight.T
+    topics_KE = model.psi([task.keywords[0] for task in card.tasks])
+    strengths_K = odds_K.log() - odds_K.log().mean()
+    profile_E = strengths_K @ (topics_KE - topics_KE.mean(0)) / 5**0.5
+    expected_CD = model.psi(read.texts) @ model.connector.get_parameter("weight").T
     expected_CD = expected_CD + model.connector.get_parameter("numeric") @ profile_E
     found_CD = model.tokens(read).tokens_CD
     torch.testing.assert_close(found_CD, expected_CD, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("order", ["card-first", "instruction-first"])
+def test_words_of_a_card_are_the_decoders_own(
+    build: Build, card: CapabilityCard, order: str
+) -> None:
+    model = build(capability="words", order=order)
+    encoded: list[int] = []
+    model.encoder.register_forward_hook(lambda *_: encoded.append(1))
+    words = model.inquiry.tokens("\n".join(card.lines()) + "\n\n")
+    [asked] = IDS_B
+    ids = words + asked if order == "card-first" else asked[:-1] + words + asked[-1:]
+    with torch.no_grad():
+        logits_V = model.decoder(torch.tensor([ids])).logits[0, -1]
+    expected = float(logits_V[model.inquiry.yes] - logits_V[model.inquiry.no])
+    assert log_odds(model, card) == pytest.approx(expected, abs=1e-4)
+    assert not encoded
+    assert not list(model.connector.parameters())
+
+
+def test_words_take_no_numbers(tiny_sources: Callable[..., SelectorSettings]) -> None:
+    with pytest.raises(ValueError, match="'words' takes neither 'numeric'"):
+        tiny_sources(capability="words", numeric=True)
 
 
 def test_level_is_the_log_odds_of_the_mean_accuracy(

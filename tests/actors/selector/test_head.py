@@ -44,7 +44,7 @@ def test_a_regression_reads_the_last_state(
     weight_1D = torch.nn.init.normal_(model.head.get_parameter("regression.weight"))
     torch.nn.init.constant_(model.head.get_parameter("regression.bias"), 0.5)
     tokens_CD = model.tokens(model.capability(cards[0])).tokens_CD
-    [words_TD] = model.embed(IDS_B[:1])
+    [words_TD] = model.words(IDS_B[:1])
     row = [tokens_CD, words_TD]
     if order == "instruction-first":  # p's last token stands after c
         row = [words_TD[:-1], tokens_CD, words_TD[-1:]]

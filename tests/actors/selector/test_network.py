@@ -27,7 +27,7 @@ def log_odds_by_hand(model: ModelSat, windows: Sequence[str], ids: list[int]) ->
     for window in windows:
         states_TE = bert(**tokenizer(window, return_tensors="pt")).last_hidden_state[0]
         vectors.append(states_TE.mean(0))  # the tiny encoder pools by the mean
-    e_c = torch.stack(vectors) @ model.connector.weight.T
+    e_c = torch.stack(vectors) @ model.connector.get_parameter("weight").T
     e_x = model.decoder.model.embed_tokens(torch.tensor(ids))
     states_1TD = model.decoder.model(inputs_embeds=torch.cat([e_c, e_x])[None]).last_hidden_state
     logits_V = model.decoder.lm_head.weight @ states_1TD[0, -1]
@@ -121,7 +121,9 @@ def test_a_seed_gives_the_same_network(
     tiny_sources: Callable[..., SelectorSettings], tmp_path: Path
 ) -> None:
     settings, store = tiny_sources(), Store(str(tmp_path))
-    weights = [create(settings, store, seed).connector.weight for seed in (1, 1, 2)]
+    weights = [
+        create(settings, store, seed).connector.get_parameter("weight") for seed in (1, 1, 2)
+    ]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 

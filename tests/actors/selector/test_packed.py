@@ -25,11 +25,12 @@ QUESTIONS = [
 ]
 
 
-@pytest.fixture(params=["llama", "gemma3"])
+@pytest.fixture(params=[("llama", 0), ("gemma3", 0), ("llama", 3), ("gemma3", 2)])
 def model(
     request: pytest.FixtureRequest, tiny_sources: Callable[..., SelectorSettings], tmp_path: Path
 ) -> ModelSat:
-    settings = tiny_sources(kind=request.param, layers=4, order="instruction-first")
+    kind, layer = request.param
+    settings = tiny_sources(kind=kind, layers=4, order="instruction-first", capability_layer=layer)
     return create(settings, Store(str(tmp_path / "store")), seed=0)
 
 
@@ -46,17 +47,18 @@ def cards(make_card: Callable[..., CapabilityCard]) -> list[CapabilityCard]:
 def alone(model: ModelSat, question: str, card: CapabilityCard) -> float:
     """A pair's log-odds, without padding and without any mask of ours."""
     with torch.no_grad():
-        return float(model([model.capability(card)], [0], [model.inquiry.ids(question)]))
+        tokens = model.tokens(model.capability(card))
+        return float(model.log_odds([tokens], model.words([model.inquiry.ids(question)])))
 
 
 def passes(model: ModelSat) -> list[int]:
     """Tokens of each pass through the decoder from now on, padding included."""
     seen: list[int] = []
 
-    def note(_: Any, args: Any, inputs: dict[str, Any]) -> None:
-        seen.append(inputs["inputs_embeds"].shape[:2].numel())
+    def note(_: Any, args: Any) -> None:
+        seen.append(args[0].shape[:2].numel())
 
-    model.decoder.base_model.register_forward_pre_hook(note, with_kwargs=True)
+    model.decoder.base_model.layers[-1].self_attn.q_proj.register_forward_pre_hook(note)
     return seen
 
 
@@ -72,6 +74,26 @@ def test_packed_scores_are_those_of_each_pair_alone(
     ids_N = [model.inquiry.ids(text) for text in QUESTIONS]
     one_by_one_NM = one_by_one_log_odds(model, ids_N, tokens, 4096)
     torch.testing.assert_close(packed_NM, one_by_one_NM, atol=1e-4, rtol=0)
+
+
+def test_rows_to_learn_from_are_scored_like_pairs_alone_in_any_order(
+    model: ModelSat, cards: list[CapabilityCard]
+) -> None:
+    read = [model.capability(card) for card in cards]
+    ids_N = [model.inquiry.ids(text) for text in QUESTIONS]
+    pairs = [(m, n) for n in range(len(QUESTIONS)) for m in range(len(cards)) if (m + n) % 3]
+    pairs = pairs[::2] + pairs[1::2]
+    sizes = passes(model)
+    card_B, instruction_B = zip(*pairs, strict=True)
+    found_B = model(read, card_B, ids_N, instruction_B)
+    assert len(sizes) == 1
+    known_B = model(read, card_B, model.words(ids_N), instruction_B)
+    expected = [alone(model, QUESTIONS[n], cards[m]) for m, n in pairs]
+    torch.testing.assert_close(found_B.tolist(), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(known_B, found_B, atol=1e-6, rtol=0)
+    found_B.sum().backward()
+    learnt = [name for name, weight in model.decoder.named_parameters() if weight.grad is not None]
+    assert len(learnt) == len(list(model.decoder.parameters()))
 
 
 def test_a_candidate_does_not_depend_on_the_others(

@@ -12,7 +12,7 @@ from actors.selector.network import ModelSat, create
 from actors.tuner.course import Course, Step, Worker
 from actors.tuner.groups import draw_groups, groups_of
 from actors.tuner.samples import Record, read_samples
-from cluster.errors import StoreError
+from cluster.errors import SettingsError, StoreError
 from cluster.settings import SelectorSettings, StageSettings, TuningSettings
 from cluster.store import Store
 
@@ -112,6 +112,19 @@ def test_a_state_that_was_cut_off_is_named(
         Course(fresh(), records, TUNING).resume(tmp_path)
 
 
+def test_a_selector_without_parts_of_its_own_begins_with_stage_2(
+    tiny_sources: Callable[..., SelectorSettings], records: list[Record], tmp_path: Path
+) -> None:
+    model = create(tiny_sources(capability="words"), Store(str(tmp_path)), seed=0)
+    with pytest.raises(SettingsError, match=r"stage1\.epochs': must be 0 .*; found 2"):
+        Course(model, records, TUNING)
+    stage1 = TUNING.stage1.model_copy(update={"epochs": 0})
+    course = Course(model, records, TUNING.model_copy(update={"stage1": stage1}))
+    steps = list(course.steps())
+    assert {step.stage for step in steps} == {2}
+    assert course.done == course.total == len(steps) > 0
+
+
 class Recorder(nn.Module):
     """Stands for what joins workers; notes the rows that pass."""
 
@@ -119,9 +132,11 @@ class Recorder(nn.Module):
         super().__init__()
         self.model, self.seen = model, seen
 
-    def forward(self, cards: Any, card_of_row: list[int], ids: list[list[int]]) -> torch.Tensor:
-        self.seen += ids
-        found: torch.Tensor = self.model(cards, card_of_row, ids)
+    def forward(
+        self, cards: Any, card_B: list[int], ids: list[list[int]], ids_B: list[int]
+    ) -> torch.Tensor:
+        self.seen += [ids[place] for place in ids_B]
+        found: torch.Tensor = self.model(cards, card_B, ids, ids_B)
         return found
 
 
@@ -159,9 +174,9 @@ class CardReader(nn.Module):
         super().__init__()
         self.model, self.seen = model, seen
 
-    def forward(self, cards: Any, card_of_row: list[int], ids: list[list[int]]) -> torch.Tensor:
+    def forward(self, cards: Any, *rows: Any) -> torch.Tensor:
         self.seen.append({"\n".join(card.texts) for card in cards})
-        found: torch.Tensor = self.model(cards, card_of_row, ids)
+        found: torch.Tensor = self.model(cards, *rows)
         return found
 
 

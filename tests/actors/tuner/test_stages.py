@@ -8,9 +8,10 @@ import torch
 from actors.selector.network import ModelSat, create
 from actors.tuner.groups import CandidateGroups, draw_groups
 from actors.tuner.samples import read_samples
-from actors.tuner.stages import enter_stage, make_optimizer, make_scheduler
+from actors.tuner.stages import BY_DEFAULT, enter_stage, make_optimizer, make_scheduler
 from actors.tuner.steps import Batcher, train_step
-from cluster.settings import SelectorSettings, StageSettings
+from cluster.errors import SettingsError
+from cluster.settings import SelectorSettings, StageSettings, TuningSettings
 from cluster.store import Store
 
 RATES = StageSettings(lr=1e-2, lr_scale=5.0)
@@ -21,10 +22,12 @@ def model(tiny_sources: Callable[..., SelectorSettings], tmp_path: Path) -> Mode
     return create(tiny_sources(), Store(str(tmp_path / "store")), seed=0)
 
 
-def changed_parts(model: ModelSat, world: Any, stage: int) -> dict[str, bool]:
+def changed_parts(
+    model: ModelSat, world: Any, stage: int, settings: TuningSettings = BY_DEFAULT
+) -> dict[str, bool]:
     """Whether a step of a stage changes each part, and leaves gradients in it."""
     train = read_samples(world.outcomes, world.questions, world.cards, 0.2).train
-    enter_stage(model, stage)
+    enter_stage(model, stage, settings)
     before = {name: weight.clone() for name, weight in model.named_parameters()}
     optimizer = make_optimizer(model, stage, RATES)
     batches = Batcher(model).batches(draw_groups([CandidateGroups(train, 4)], 2, "0"), 2)
@@ -46,6 +49,25 @@ def test_only_the_connector_learns_in_stage_1(model: ModelSat, world: Any) -> No
 def test_everything_learns_in_stage_2(model: ModelSat, world: Any) -> None:
     learnt = {"encoder": True, "connector": True, "decoder": True}
     assert changed_parts(model, world, stage=2) == learnt
+
+
+def test_what_is_frozen_does_not_learn_in_stage_2(model: ModelSat, world: Any) -> None:
+    settings = TuningSettings(frozen_layers=1, tune_encoder=False)
+    learnt = {"encoder": False, "connector": True, "decoder": True}
+    assert changed_parts(model, world, 2, settings) == learnt
+    learning = {name for name, weight in model.decoder.named_parameters() if weight.requires_grad}
+    assert learning == {
+        name
+        for name, _ in model.decoder.named_parameters()
+        if ".layers.1." in name or name.endswith(("model.norm.weight", "lm_head.weight"))
+    }
+    enter_stage(model, 2)
+    assert all(weight.requires_grad for weight in model.parameters())
+
+
+def test_no_more_layers_can_be_frozen_than_there_are(model: ModelSat) -> None:
+    with pytest.raises(SettingsError, match=r"tuning\.frozen_layers': .* has 2 layers; found 3"):
+        enter_stage(model, 2, TuningSettings(frozen_layers=3))
 
 
 def test_stage_1_after_stage_2_freezes_again(model: ModelSat) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 import torch
 
+from actors.selector.capability import Encoded
 from actors.selector.network import ModelSat, create
 from actors.selector.scoring import Selector
 from actors.tuner.groups import Group, Row, draw_groups, groups_of
 from actors.tuner.samples import Record, read_samples
 from actors.tuner.stages import enter_stage, make_optimizer, make_scheduler
-from actors.tuner.steps import Batcher, Prediction, figures, predict, train_step
+from actors.tuner.steps import Batcher, Prediction, batch_loss, figures, predict, train_step
 from cluster.settings import SelectorSettings, StageSettings, TuningSettings
 from cluster.store import Store
 
@@ -91,7 +92,7 @@ def test_groups_of_like_length_share_a_batch(model: ModelSat, world: Any) -> Non
 
     groups = [group(30, 1), group(2, 1), group(29, 28), group(1, 3)]
     lengths = [
-        sorted(len(ids) - len(model.inquiry.inquiry) for ids in batch.ids)
+        sorted(len(ids) - len(model.inquiry.inquiry) for ids in batch.instructions)
         for batch in Batcher(model).batches(groups, 2)
     ]
     short, long = [max(found) for found in lengths]
@@ -113,6 +114,61 @@ def test_a_card_is_encoded_once_a_step_and_once_at_all_while_frozen(
         batches = batcher.batches(draw(train[:1], 3, str(step)), 3)
         train_step(model, batches, "paper", optimizer, make_scheduler(optimizer, 10))
     assert len(encoded) == readings
+
+
+def layered(tiny_sources: Callable[..., SelectorSettings], **settings: Any) -> SelectorSettings:
+    return tiny_sources(layers=3, order="instruction-first", capability_layer=2, **settings)
+
+
+def test_layers_that_do_not_learn_read_an_instruction_once(
+    tiny_sources: Callable[..., SelectorSettings], tmp_path: Path, train: list[Record]
+) -> None:
+    tuning = TuningSettings(frozen_layers=2, loss="anchored")
+    model = create(layered(tiny_sources), Store(str(tmp_path / "store")), seed=0)
+    groups = draw(train, 6, loss="anchored")
+    enter_stage(model, 2)
+    [fresh] = Batcher(model).batches(groups, 6)
+    assert all(isinstance(each, list) for each in fresh.instructions)
+    enter_stage(model, 2, tuning)
+    seen: list[int] = []
+    first = model.decoder.base_model.layers[0]
+    first.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    batcher = Batcher(model)
+    for _ in range(2):
+        [known] = batcher.batches(groups, 6)
+    assert sum(seen) == len({row.instruction for group in groups for row in group})
+    assert batch_loss(model, known, "anchored").item() == pytest.approx(
+        batch_loss(model, fresh, "anchored").item(), abs=1e-6
+    )
+
+
+def test_a_frozen_encoder_reads_each_line_of_cards_that_change_once(
+    tiny_sources: Callable[..., SelectorSettings],
+    tmp_path: Path,
+    train: list[Record],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = layered(tiny_sources, capability="tasks", numeric=True)
+    model = create(settings, Store(str(tmp_path / "store")), seed=0)
+    enter_stage(model, 2, TuningSettings(tune_encoder=False))
+    texts: list[str] = []
+    preprocess = model.encoder.preprocess
+
+    def noted(lines: list[str]) -> Any:
+        texts.extend(lines)
+        return preprocess(lines)
+
+    monkeypatch.setattr(model.encoder, "preprocess", noted)
+    batcher = Batcher(model, fixed_cards=False)
+    for _ in range(3):
+        batcher.batches(draw(train, 3), 3)
+    assert len(texts) == len(set(texts)) > 0
+    card = train[0].card
+    [encoded] = Batcher(model).batches([(Row(card, "Why?", 1.0),)], 1)[0].cards
+    assert isinstance(encoded, Encoded)
+    expected = model.encode(model.capability(card))
+    torch.testing.assert_close(encoded.texts_CE, expected.texts_CE, atol=1e-6, rtol=0)
+    torch.testing.assert_close(encoded.profile_E, expected.profile_E, atol=1e-6, rtol=0)
 
 
 def test_figures_by_hand() -> None:

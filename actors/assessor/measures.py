@@ -9,9 +9,9 @@ weights is the sample itself.
 - AUC: does a score tell right outcomes from wrong ones? The mean over candidates asks this within
   each candidate, the pooled AUC over all pairs. In bootstrap samples it is linearised by placement
   values (DeLong et al. 1988), with questions, not pairs, as the units drawn.
-- ECE: mean gap between score and share of right outcomes in 15 bins of equal mass over all pairs.
-  Equal scores share a bin. The bins stay those of the sample in all bootstrap samples. Resampling
-  widens gaps, so the interval of an ECE lies a little above it.
+- ECE: mean gap between score and share of right outcomes in bins of equal mass over all pairs, as
+  ``actors.tuner.calibration`` has it. The bins stay those of the sample in all bootstrap samples.
+  Resampling widens gaps, so the interval of an ECE lies a little above it.
 
 Shapes: N questions, M candidates, S seen ones, C columns, B bootstrap samples, K bins, P pairs.
 """
@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from actors.tuner.calibration import BINS, bins_of
 from cluster.tables import RIGHT
 
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
-
-BINS = 15
 
 MEANS = ("accuracy", "score", "best_single", "oracle", "onboarding")
 
@@ -110,7 +109,7 @@ class Bin(NamedTuple):
 
 def reliability(outcomes_P: Floats, scores_P: Floats) -> list[Bin]:
     """Mean score and share of right outcomes in bins of equal mass: a calibration curve."""
-    right_P, bin_P = outcomes_P >= RIGHT, _bins(scores_P)
+    right_P, bin_P = outcomes_P >= RIGHT, bins_of(scores_P)
     masks = [bin_P == bin_ for bin_ in np.unique(bin_P)]
     return [
         Bin(float(scores_P[mask].mean()), float(right_P[mask].mean()), int(mask.sum()))
@@ -165,10 +164,5 @@ def _gaps(right_NM: Floats, scores_NM: Floats) -> Floats:
     gaps_NK = np.zeros((N, BINS))
     if right_NM.size:
         question_P = np.repeat(np.arange(N), M)
-        np.add.at(gaps_NK, (question_P, _bins(scores_NM.ravel())), (scores_NM - right_NM).ravel())
+        np.add.at(gaps_NK, (question_P, bins_of(scores_NM.ravel())), (scores_NM - right_NM).ravel())
     return gaps_NK
-
-
-def _bins(scores_P: Floats) -> NDArray[np.int64]:
-    edges = np.quantile(scores_P, np.arange(1, BINS) / BINS)
-    return np.searchsorted(edges, scores_P, side="right")

@@ -4,6 +4,7 @@ Platt scaling: Pr(right) = sigmoid(slope * log-odds + bias), slope and bias fitt
 were not trained on. With a positive slope it changes no choice among candidates.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -35,11 +36,18 @@ def fit_calibration(log_odds: Sequence[float], right: Sequence[bool]) -> Calibra
     return Calibration(float(fit.coef_[0, 0]), float(fit.intercept_[0]))
 
 
-def calibration_error(probabilities_N: NDArray[np.float64], right: Sequence[bool]) -> float:
-    """ECE: how far the mean probability is from the share of right ones, over bins of equal width.
+def calibration_error(probabilities_N: NDArray[np.floating], right: Sequence[bool]) -> float:
+    """ECE: how far the mean probability is from the share of right ones, over ``bins_of``.
 
-    Bins count by the outcomes in them (Guo et al. 2017, eq. 5); there are ``BINS``.
+    Bins count by the outcomes in them (Guo et al. 2017, eq. 5). NaN where there are none.
     """
-    bins_N = np.minimum((probabilities_N * BINS).astype(int), BINS - 1)
+    if not len(right):
+        return math.nan
     gaps_N = probabilities_N - np.asarray(right, np.float64)
-    return float(np.abs(np.bincount(bins_N, gaps_N)).sum() / len(gaps_N))
+    return float(np.abs(np.bincount(bins_of(probabilities_N), gaps_N)).sum() / len(gaps_N))
+
+
+def bins_of(probabilities_N: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Which of ``BINS`` bins of equal mass each probability is in; equal ones share a bin."""
+    edges = np.quantile(probabilities_N, np.arange(1, BINS) / BINS)
+    return np.searchsorted(edges, probabilities_N, side="right")

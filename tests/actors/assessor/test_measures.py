@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from actors.assessor.measures import (
-    BINS,
     Floats,
     auc_slopes,
     choice,
@@ -13,6 +12,7 @@ from actors.assessor.measures import (
     reliability,
     weighted,
 )
+from actors.tuner.calibration import BINS
 
 ALIKE = np.full((1, 60), 1 / 60)
 

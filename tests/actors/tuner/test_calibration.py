@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from actors.tuner.calibration import calibration_error, fit_calibration
+from actors.tuner.calibration import BINS, bins_of, calibration_error, fit_calibration
 
 
 def test_the_fit_finds_slope_and_bias() -> None:
@@ -23,7 +23,13 @@ def test_outcomes_that_are_all_alike_cannot_be_fitted() -> None:
 
 
 def test_calibration_error_by_hand() -> None:
-    # Bins of a fifteenth: two at 0.9 of which one is right, one at 0.2 that is wrong, one at 1.
+    # Equal ones share a bin: two at 0.9 of which one is right, one at 0.2 that is wrong, one at 1.
     probabilities_N = np.array([0.9, 0.9, 0.2, 1.0])
     found = calibration_error(probabilities_N, [True, False, False, True])
     assert found == pytest.approx((abs(1.8 - 1) + 0.2 + 0) / 4)
+
+
+def test_bins_are_of_equal_mass() -> None:
+    probabilities_N = np.linspace(0, 1, 150) ** 3  # most are low
+    found = np.bincount(bins_of(probabilities_N))
+    assert found.tolist() == [10] * BINS

@@ -51,6 +51,7 @@ from cluster.store import Store, model_source
 
 # What both networks are loaded with: no code from the hub, no pickle.
 SAFE = {"use_safetensors": True, "dtype": torch.float32}
+_ALIKE = 0.75  # of the longest row, that one which shares a pass with it has at least
 
 
 class ModelSat(nn.Module):
@@ -160,7 +161,7 @@ class ModelSat(nn.Module):
         flat = torch.tensor([id_ for ids in ids_B for id_ in ids], device=self.device)
         embeds: Tensor = self.decoder.get_input_embeddings()(flat)
         words_B = list(torch.split(embeds, [len(ids) for ids in ids_B]))
-        return self._through(self.reader, words_B) if self.reader else words_B
+        return self._read(self.reader, words_B) if self.reader else words_B
 
     def states(
         self, embeds_BTD: Tensor, mask: Tensor | dict[str, Tensor], position_BT: Tensor
@@ -239,6 +240,18 @@ class ModelSat(nn.Module):
             each.to(self.device, torch.float32) if isinstance(each, Tensor) else next(made)
             for each in instructions
         ]
+
+    def _read(self, reader: nn.Module, words_B: Sequence[Tensor]) -> list[Tensor]:
+        """Rows through the lower layers, those of like length together: little is padded."""
+        found: dict[int, Tensor] = {}
+        waiting = sorted(range(len(words_B)), key=lambda row: -len(words_B[row]))
+        while waiting:
+            least = _ALIKE * len(words_B[waiting[0]])
+            rows = [row for row in waiting if len(words_B[row]) >= least]
+            waiting = waiting[len(rows) :]
+            read = self._through(reader, [words_B[row] for row in rows])
+            found.update(zip(rows, read, strict=True))
+        return [found[row] for row in range(len(words_B))]
 
     def _through(self, part: nn.Module | None, rows: Sequence[Tensor]) -> list[Tensor]:
         """What layers make of rows ``[T, D]`` of any lengths; a token sees those before it."""

@@ -69,6 +69,22 @@ def test_a_decoder_that_does_more_than_run_its_layers_is_refused() -> None:
         split(BloomModel(BloomConfig(vocab_size=50, hidden_size=16, n_layer=3, n_head=2)), 1)
 
 
+def test_little_is_padded_where_instructions_are_read_alone(
+    tiny_sources: Callable[..., SelectorSettings], tmp_path: Path
+) -> None:
+    settings = tiny_sources(layers=4, order="instruction-first", capability_layer=2)
+    model = create(settings, Store(str(tmp_path / "store")), seed=0)
+    ids_N = [list(range(5, 5 + length)) for length in (3, 60, 4, 11, 58, 3, 10)]
+    seen: list[int] = []
+    first = model.decoder.base_model.layers[0].self_attn.q_proj
+    first.register_forward_hook(lambda _, args, __: seen.append(args[0].shape[:2].numel()))
+    with torch.no_grad():
+        found = model.words(ids_N)
+        assert sum(seen) < 1.1 * sum(map(len, ids_N))
+        for ids, words_TD in zip(ids_N, found, strict=True):
+            torch.testing.assert_close(words_TD, model.words([ids])[0], atol=1e-5, rtol=0)
+
+
 def test_a_selector_with_parts_is_saved_and_loaded(
     tiny_sources: Callable[..., SelectorSettings], make_card: Callable[..., object], tmp_path: Path
 ) -> None:

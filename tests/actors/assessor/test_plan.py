@@ -83,6 +83,10 @@ def test_shipped_plans_are_whole(path: Path) -> None:
     assert plan.settings or plan.replays
     for setting in plan.settings:
         assert plan.sources[setting.tune].folder.startswith("../shared/data/")
+    asked = [name.removeprefix("model-sat ") for name in plan.methods if "model-sat " in name]
+    assert sorted(asked) == sorted(plan.variants)
+    for name in plan.variants:
+        assert plan.model_sat_settings(name) != plan.model_sat_settings()
 
 
 @pytest.mark.shared

@@ -51,8 +51,8 @@ def methods(plan: Plan) -> MakeMethod:
     def make(name: str, asked: OutcomeMatrix, seed: int) -> Method:
         if name == ITEM_RESPONSE:
             return Method(ItemResponseLearner(pool(), item_response, seed))
-        if name.split(" ")[0] == MODEL_SAT:
-            variant = name.removeprefix(MODEL_SAT).strip()
+        kind, _, variant = name.partition(" ")
+        if kind == MODEL_SAT:
             return Method(ModelSatLearner(*plan.model_sat_settings(variant), store, seed))
         learner = make_baseline(name, Context(lambda texts: embedder()(texts), asked, seed))
         return Method(learner, seen_only=isinstance(learner, Seen))

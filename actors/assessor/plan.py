@@ -191,10 +191,9 @@ class Plan(Section):
                 f"method 'model-sat {variant}' is none of the plan's variants; there are: "
                 f"{', '.join(sorted(self.variants)) or 'none'}"
             )
-        other = self.variants[variant]
         whole = self.model_sat.model_dump()
-        for section in ("selector", "tuning"):
-            for key, value in getattr(other, section).items():
+        for section, keys in self.variants[variant].model_dump().items():
+            for key, value in keys.items():
                 before = whole[section].get(key)
                 nested = isinstance(value, dict) and isinstance(before, dict)
                 whole[section][key] = before | value if nested else value

@@ -39,9 +39,7 @@ class Encoded(NamedTuple):
     """A capability that psi has read."""
 
     texts_CE: Tensor  # with capability ``words`` the decoder's word embeddings ``[C, D]``
-    profile_E: (
-        Tensor | None
-    )  # with ``numeric``: psi(topics) weighted by their numbers, both centred
+    profile_E: Tensor | None  # with ``numeric``: psi(topics) by their numbers, both centred
     level: float
 
 

@@ -69,7 +69,11 @@ class ModelSat(nn.Module):
         tokenizer: PreTrainedTokenizerBase,
         settings: SelectorSettings,
     ) -> None:
-        """The connector starts at zero: see ``scale_connector`` and ``checkpoint.load``."""
+        """The connector starts at zero: see ``scale_connector`` and ``checkpoint.load``.
+
+        Raises:
+            SettingsError: the decoder cannot take the order or the layer of the settings.
+        """
         super().__init__()
         self.settings = settings
         self.encoder = encoder
@@ -80,8 +84,8 @@ class ModelSat(nn.Module):
         self.head = Head(width_D, settings)
         if settings.order == "instruction-first":
             check_decoder(decoder)
-        # Parts of the decoder, and in a list, so that no weight is listed twice.
-        self._parts = list(split(decoder.base_model, settings.capability_layer))
+        # A tuple, which torch does not look into: the decoder has these weights already.
+        self._lower_upper = split(decoder.base_model, settings.capability_layer)
         for weight in self.parameters():
             # Loaded weights are views into mapped files, aligned as the file happens to be, and
             # kernels round by alignment. Own memory makes a reload bit-equal.
@@ -97,7 +101,7 @@ class ModelSat(nn.Module):
     @property
     def reader(self) -> nn.Module | None:
         """The decoder's layers that read an instruction before any capability token is there."""
-        return self._parts[0]
+        return self._lower_upper[0]
 
     @property
     def card_reader(self) -> nn.Module:
@@ -167,16 +171,15 @@ class ModelSat(nn.Module):
         self, embeds_BTD: Tensor, mask: Tensor | dict[str, Tensor], position_BT: Tensor
     ) -> Tensor:
         """The decoder's last states ``[B, T, D]``. ``mask`` is any that the decoder takes."""
-        return self._run(self._parts[1], embeds_BTD, mask, position_BT)
+        return self._run(self._lower_upper[1], embeds_BTD, mask, position_BT)
 
     def _run(
         self,
-        part: nn.Module | None,
+        part: nn.Module,
         embeds_BTD: Tensor,
         mask: Tensor | dict[str, Tensor],
         position_BT: Tensor,
     ) -> Tensor:
-        assert part is not None
         with self._precision():
             states_BTD: Tensor = part(
                 inputs_embeds=embeds_BTD,
@@ -204,7 +207,7 @@ class ModelSat(nn.Module):
             self._row(card.tokens_CD, words_TD)
             for card, words_TD in zip(cards_B, words_B, strict=True)
         ]
-        last_BD = [states_TD[-1] for states_TD in self._through(self._parts[1], rows)]
+        last_BD = [states_TD[-1] for states_TD in self._through(self._lower_upper[1], rows)]
         return self.answers(torch.stack(last_BD), cards_B)
 
     def forward(
@@ -253,7 +256,7 @@ class ModelSat(nn.Module):
             found.update(zip(rows, read, strict=True))
         return [found[row] for row in range(len(words_B))]
 
-    def _through(self, part: nn.Module | None, rows: Sequence[Tensor]) -> list[Tensor]:
+    def _through(self, part: nn.Module, rows: Sequence[Tensor]) -> list[Tensor]:
         """What layers make of rows ``[T, D]`` of any lengths; a token sees those before it."""
         ones = [torch.ones(len(row_TD), dtype=torch.long, device=self.device) for row_TD in rows]
         embeds_BTD = pad_sequence(list(rows), batch_first=True, padding_side="left")
@@ -281,7 +284,7 @@ def create(settings: SelectorSettings, store: Store, seed: int) -> ModelSat:
 
     Raises:
         StoreError: a source is in no store or folder, or the decoder's is no causal LM.
-        SettingsError: the decoder has fewer layers than ``decoder_layers``.
+        SettingsError: the decoder has fewer layers than ``decoder_layers``, or as ``ModelSat``.
     """
     encoder = SentenceTransformer(
         model_source(settings.encoder, store),

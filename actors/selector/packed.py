@@ -94,16 +94,16 @@ def packed_rows(
         blocks = [len(cards_B[row].tokens_CD) + 1 for row in rows]
         segments.append(Segment(instruction, first, len(words[instruction]) - 1, blocks))
         first += len(blocks)
-    (packed,) = _batches(iter(segments), sum(segment.length for segment in segments) ** 2)
+    no_limit = sum(segment.length for segment in segments) ** 2
+    (packed,) = _batches(iter(segments), no_limit)
     log_odds = _pass(model, packed, dict(enumerate(words)), cards_P)
-    placed = [
-        place
+    rows_P = [
+        order_P[place]
         for row in packed
         for segment in row
         for place in range(segment.candidate, segment.candidate + len(segment.blocks))
     ]
-    back = torch.tensor([order_P[place] for place in placed], device=log_odds.device)
-    return torch.empty_like(log_odds).index_copy(0, back, log_odds)
+    return log_odds[torch.tensor(rows_P).argsort().to(log_odds.device)]
 
 
 class Segment(NamedTuple):

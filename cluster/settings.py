@@ -192,7 +192,7 @@ class ItemResponseSettings(Section):
         [2, 3, 4, 5], min_length=1, description="hidden states of the encoder; 0: its input"
     )
     max_instruction_tokens: int = Field(
-        192, ge=8, description="longer instructions keep their head and their tail"
+        256, ge=8, description="longer instructions keep their head and their tail"
     )
     precision: Precision = Field(
         "int8", description="of the encoder on CPUs; int8 is several times faster"
@@ -201,7 +201,12 @@ class ItemResponseSettings(Section):
     kernel_width: float = Field(
         0.5, gt=0, description="kernel exp(-w d2 / median d2) of squared distances d2"
     )
-    ridge: float = Field(12.0, gt=0, description="the more, the less single outcomes count")
+    shared_ridge: float = Field(
+        3.0, gt=0, description="how little single outcomes say of what is hard for all candidates"
+    )
+    ridge: float = Field(
+        24.0, gt=0, description="how little they say of what tells candidates apart"
+    )
     dimensions: int = Field(6, ge=1, description="K: kinds of strength that are told apart")
 
     def sources(self) -> list[str]:

@@ -1,20 +1,22 @@
 """The fast selector: item response theory on one pass of a sentence encoder, without a decoder.
 
-    Pr('Yes') = g(c) + a(x) . theta(c), bent at the ends to stay within [0, 1]
+    Pr('Yes') = g(c) + a(x) . theta(c) + t(x) . delta(c), bent at the ends to stay within [0, 1]
 
 a(x) says what an instruction asks for, theta(c) what a candidate is good at, g(c) how good it is
-overall. a(x) is a kernel expansion over the encoder's layers, the same for all candidates, so that
-an instruction costs one pass however many candidates there are. g(c) and theta(c) are read off a
-capability card: of all abilities, those that explain its accuracies best (``ability``), given how
-abilities are spread among the candidates it was tuned on and how much chance there is in an exam
-of so few questions. So the level of a candidate is anchored in its accuracies, and a candidate
-that joins later is no different from the others.
+overall. t(x) says which core task an instruction is taken to be of, delta(c) how far a candidate's
+accuracy in that task strays from what its abilities explain. a(x) and t(x) are kernel expansions
+over the encoder's layers, the same for all candidates, so that an instruction costs one pass
+however many candidates there are. g(c), theta(c) and delta(c) are read off a capability card: of
+all abilities, those that explain its accuracies best (``ability``), given how abilities are spread
+among the candidates it was tuned on and how much chance there is in an exam of so few questions.
+So the level of a candidate is anchored in its accuracies, and a candidate that joins later is no
+different from the others.
 
 The scale is that of probabilities, not of log-odds: everything is solved in closed form, and it
 chose as well in our trials. Tuning is ``actors.tuner.item_response``'s business.
 
 Shapes: N instructions, M candidates, K dimensions of ability, R landmarks, F features of a text
-(layers x width), T core tasks.
+(layers x width), T core tasks, S = T+1.
 """
 
 import hashlib
@@ -26,6 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sentence_transformers import SentenceTransformer
 
 from actors.examiner.card import CapabilityCard
@@ -35,17 +38,18 @@ from cluster.settings import ItemResponseSettings
 from cluster.store import Store, model_source
 
 Floats = NDArray[np.float32]
-Levels = NDArray[np.float64]  # [M]
-Strengths = NDArray[np.float64]  # [M, K]
+# Levels [M], strengths [M, K] and strays [M, T] of candidates.
+Abilities = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 _BEND = 0.05
 
 
 class Ability(NamedTuple):
-    """What a candidate can do: its level g and its strengths theta ``[K]``."""
+    """What a candidate can do: level g, strengths theta ``[K]``, strays delta ``[T]``."""
 
     level: float
     strengths: NDArray[np.float64]
+    strays: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,12 @@ class ItemParameters:
     weights: Floats  # [R, K] from the kernel to a(x)
     offset: Floats  # [K]
     profiles: Floats  # [T, K] mean a(x) of the instructions of a core task
+    task_weights: Floats  # [R, T+1] from the kernel to log-odds of a core task; the last: of none
+    task_offset: Floats  # [T+1]
     prior_mean: Floats  # [K] of strengths
     prior_covariance: Floats  # [K, K] of strengths
     task_variance: Floats  # [1] of a task's accuracy around what abilities explain
-    known: Floats  # [M, 1+K] abilities of the candidates that were tuned on
+    known: Floats  # [M, 1+K+T] abilities of the candidates that were tuned on
 
     @cached_property
     def lengths(self) -> Floats:
@@ -102,42 +108,43 @@ class ItemResponse:
         self.tasks = list(tasks)
         self.known = list(known)
         self._place = {task: place for place, task in enumerate(self.tasks)}
+        dimensions = len(parameters.offset)
         self._abilities = {
-            digest: Ability(float(row[0]), row[1:].astype(np.float64))
-            for digest, row in zip(self.known, parameters.known, strict=True)
+            digest: Ability(float(row[0]), row[1 : 1 + dimensions], row[1 + dimensions :])
+            for digest, row in zip(self.known, parameters.known.astype(np.float64), strict=True)
         }
-        self._last: tuple[list[CapabilityCard], tuple[Levels, Strengths]]
-        self._last = [], (np.empty(0), np.empty((0, len(parameters.offset))))
+        self._last: tuple[list[CapabilityCard], Abilities] | None = None
 
     def scores(
         self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
     ) -> NDArray[np.float32]:
         """As ``Scorer``: Pr('Yes') ``[N, M]`` in [0, 1], calibrated as far as the outcomes were."""
-        levels_M, strengths_MK = self._all_abilities(cards)
-        demands_NK = self.demands(instructions)
-        return within_bounds(levels_M + demands_NK @ strengths_MK.T).astype(np.float32)
+        levels_M, strengths_MK, strays_MT = self._all_abilities(cards)
+        kernel_NR = kernel(self.pool(instructions), self.parameters)
+        explained_NM = levels_M + demands(kernel_NR, self.parameters) @ strengths_MK.T
+        strays_NM = recognised(kernel_NR, self.parameters) @ strays_MT.T
+        return within_bounds(explained_NM + strays_NM).astype(np.float32)
 
     @property
     def encoder(self) -> SentenceTransformer:
         """The encoder of its pool."""
         return self.pool.encoder
 
-    def demands(self, instructions: Sequence[str]) -> NDArray[np.float64]:
-        """a(x) ``[N, K]``: one pass of the encoder an instruction."""
-        return demands(self.pool(instructions), self.parameters)
-
-    def _all_abilities(self, cards: Sequence[CapabilityCard]) -> tuple[Levels, Strengths]:
+    def _all_abilities(self, cards: Sequence[CapabilityCard]) -> Abilities:
         """Of these cards; kept for the next call, which is about the same ones nearly always."""
-        known, found = self._last
-        if len(known) != len(cards) or not all(map(is_, known, cards)):
-            abilities = [self.ability(card) for card in cards]
-            levels_M = np.array([ability.level for ability in abilities])
-            found = levels_M, np.array([ability.strengths for ability in abilities])
-            self._last = list(cards), found
+        if self._last and len(self._last[0]) == len(cards) and all(map(is_, self._last[0], cards)):
+            return self._last[1]
+        abilities = [self.ability(card) for card in cards]
+        found = (
+            np.array([ability.level for ability in abilities]),
+            np.array([ability.strengths for ability in abilities]),
+            np.array([ability.strays for ability in abilities]),
+        )
+        self._last = list(cards), found
         return found
 
     def ability(self, card: CapabilityCard) -> Ability:
-        """g(c) and theta(c): of a candidate that was tuned on, as its outcomes said."""
+        """g(c), theta(c), delta(c): of a candidate that was tuned on, as its outcomes said."""
         digest = card_digest(card)
         if digest not in self._abilities:
             self._abilities[digest] = self._read_off(card)
@@ -152,11 +159,13 @@ class ItemResponse:
         """
         found = self.parameters
         prior_K = found.prior_mean.astype(np.float64)
+        strays_T = np.zeros(len(self.tasks))
         results = [result for result in card.tasks if result.task in self._place]
         mean = card.mean_accuracy()
         if card.test != self.test or not results:
-            return Ability(mean, prior_K)
-        profiles_TK = found.profiles[[self._place[result.task] for result in results]]
+            return Ability(mean, prior_K, strays_T)
+        places = [self._place[result.task] for result in results]
+        profiles_TK = found.profiles[places]
         accuracy_T = np.array([result.accuracy for result in results])
         chance_T = np.array([(mean * (1 - mean) + 0.01) / result.count for result in results])
         weight_T = 1 / (chance_T + found.task_variance[0])
@@ -169,18 +178,32 @@ class ItemResponse:
             precision_JJ + weighted_JT @ design_TJ,
             precision_JJ @ prior_J + weighted_JT @ accuracy_T,
         )
-        return Ability(float(solution_J[0]), solution_J[1:])
+        # Of what is left, so much as is not chance.
+        strays_T[places] = found.task_variance[0] * weight_T * (accuracy_T - design_TJ @ solution_J)
+        return Ability(float(solution_J[0]), solution_J[1:], strays_T)
 
 
-def demands(pooled_NLE: Floats, parameters: ItemParameters) -> NDArray[np.float64]:
-    """a(x) ``[N, K]`` from the pooled layers of instructions."""
+def kernel(pooled_NLE: Floats, parameters: ItemParameters) -> Floats:
+    """How like the landmarks instructions are, ``[N, R]``, from their pooled layers."""
     features_NF = standardised(pooled_NLE, parameters.mean, parameters.scale)
     # As scikit-learn's rbf_kernel, but in float32: several times faster for one instruction.
     lengths_N1 = (features_NF**2).sum(1, keepdims=True)
     products_NR = features_NF @ parameters.landmarks.T
     distances_NR = np.maximum(lengths_N1 + parameters.lengths - 2 * products_NR, 0)
-    kernel_NR = np.exp(-parameters.gamma * distances_NR)
-    found: NDArray[np.float64] = kernel_NR @ parameters.weights - parameters.offset
+    found: Floats = np.exp(-parameters.gamma * distances_NR, dtype=np.float32)
+    return found
+
+
+def demands(kernel_NR: Floats, parameters: ItemParameters) -> Floats:
+    """a(x) ``[N, K]``."""
+    found: Floats = kernel_NR @ parameters.weights - parameters.offset
+    return found
+
+
+def recognised(kernel_NR: Floats, parameters: ItemParameters) -> Floats:
+    """t(x) ``[N, T]``: how probable each core task is; rows sum to 1 less the chance of none."""
+    log_odds_NS = kernel_NR @ parameters.task_weights + parameters.task_offset
+    found: Floats = softmax(log_odds_NS, axis=1)[:, :-1]
     return found
 
 

@@ -1,23 +1,26 @@
 """Tunes the fast selector on past outcomes, in closed form: seconds once texts are encoded.
 
 1. Texts become features of a kernel (Nystroem's approximation over the encoder's layers).
-2. A ridge regression a candidate predicts its scores, gaps left out.
+2. A ridge regression predicts how hard an instruction is for all, another one for each candidate
+   what is left of its scores, gaps left out. All tell what all share, so that is fitted closely.
 3. What the predictions of all candidates have in common is kept: their first K principal
    directions are the demands a(x), and a candidate's place along them its strengths.
-4. From the candidates tuned on follow how strengths are spread, and how far the accuracy in a core
-   task strays from what abilities explain. Both decide how a card is read.
+4. A logistic regression recognises the task of an instruction.
+5. From the candidates tuned on follow how strengths are spread, and how far the accuracy in a task
+   strays from what abilities explain. Both decide how a card is read.
 
 Shapes: as in ``actors.selector.item_response``.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
 from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import pairwise_distances
 
 from actors.examiner.card import CapabilityCard
@@ -26,7 +29,6 @@ from actors.selector.item_response import (
     ItemParameters,
     ItemResponse,
     card_digest,
-    demands,
     standardised,
 )
 from actors.selector.layers import LayerPool
@@ -36,6 +38,11 @@ from cluster.settings import ItemResponseSettings
 Floats = NDArray[np.floating]
 
 _PROBED = 1000  # instructions whose distances set the kernel's width
+_ENOUGH = 20  # instructions that make a task of outcomes one that is recognised
+_DIRECTIONS = 256  # of the kernel that tasks are recognised by
+_LOOSENESS = 10.0  # inverse regularisation of the regression that recognises them
+_TOLERANCE = 1e-3  # of its gradient
+_NEVER = -30.0  # log-odds of a task that no instruction is of
 
 
 class ItemResponseLearner:
@@ -55,8 +62,7 @@ class ItemResponseLearner:
         outcomes = outcomes.of(sorted(outcomes.candidates))  # no order of candidates matters
         cards = _cards_of(outcomes, cards)
         pooled_NLE = self._pool(outcomes.texts)
-        tasks = sorted({result.task for card in cards for result in card.tasks})
-        tasks = [task for task in tasks if task in set(outcomes.tasks)]
+        tasks = _tasks(outcomes, cards)
         parameters = _fit(pooled_NLE, outcomes, cards, tasks, self._settings, self._seed)
         known = [card_digest(card) for card in cards]
         return ItemResponse(self._pool, self._settings, parameters, cards[0].test, tasks, known)
@@ -83,6 +89,13 @@ def _cards_of(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[
     return found
 
 
+def _tasks(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[str]:
+    """Tasks of the outcomes that have enough instructions, or stand on a card."""
+    examined = {result.task for card in cards for result in card.tasks}
+    counts = Counter(outcomes.tasks)
+    return sorted(task for task in counts if counts[task] >= _ENOUGH or task in examined)
+
+
 def _fit(
     pooled_NLE: NDArray[np.float32],
     outcomes: OutcomeMatrix,
@@ -99,26 +112,35 @@ def _fit(
         gamma=gamma, n_components=min(settings.landmarks, len(features_NF)), random_state=seed
     )
     phi_NR = kernel.fit_transform(features_NF)
-    coefficients_RM, levels_M = _ridges(phi_NR, outcomes.scores_NM, settings.ridge)
+    coefficients_RM, levels_M = _ridges(phi_NR, outcomes.scores_NM, settings)
     centre_R = phi_NR.mean(0)
+    levels_M = levels_M + centre_R @ coefficients_RM
+    predicted_NM = (phi_NR - centre_R) @ coefficients_RM
     rank = min(settings.dimensions, len(cards))
-    _, _, directions = np.linalg.svd((phi_NR - centre_R) @ coefficients_RM, full_matrices=False)
+    _, _, directions = np.linalg.svd(predicted_NM, full_matrices=False)
     strengths_MK = directions[:rank].T
-    weights_RK = kernel.normalization_.T @ coefficients_RM @ strengths_MK
-    parameters = ItemParameters(
+    demands_NK = predicted_NM @ strengths_MK
+    of_task_NT = np.array(outcomes.tasks)[:, None] == np.array(tasks, str)
+    profiles_TK = (of_task_NT.T @ demands_NK) / of_task_NT.sum(0)[:, None]
+    explained_NM = levels_M + demands_NK @ strengths_MK.T
+    strays_TM, variance = _strays(of_task_NT, outcomes.scores_NM - explained_NM)
+    task_weights_RS, task_offset_S = _recogniser(phi_NR, of_task_NT)
+    to_kernel_RR = kernel.normalization_.T
+    return ItemParameters(
         mean=mean_F,
         scale=scale_F,
         gamma=np.array([gamma], np.float32),
         landmarks=_float32(kernel.components_),
-        weights=_float32(weights_RK),
+        weights=_float32(to_kernel_RR @ coefficients_RM @ strengths_MK),
         offset=_float32(centre_R @ coefficients_RM @ strengths_MK),
-        profiles=np.zeros((len(tasks), rank), np.float32),
+        profiles=_float32(profiles_TK),
+        task_weights=_float32(to_kernel_RR @ task_weights_RS),
+        task_offset=_float32(task_offset_S),
         prior_mean=_float32(strengths_MK.mean(0)),
         prior_covariance=_float32(LedoitWolf().fit(strengths_MK).covariance_),
-        task_variance=np.zeros(1, np.float32),
-        known=_float32(np.column_stack([levels_M + centre_R @ coefficients_RM, strengths_MK])),
+        task_variance=np.array([variance], np.float32),
+        known=_float32(np.column_stack([levels_M, strengths_MK, strays_TM.T])),
     )
-    return _with_tasks(parameters, demands(pooled_NLE, parameters), outcomes.tasks, tasks, cards)
 
 
 def _typical_distance(features_NF: Floats) -> float:
@@ -129,44 +151,75 @@ def _typical_distance(features_NF: Floats) -> float:
 
 
 def _ridges(
-    phi_NR: Floats, scores_NM: NDArray[np.float32], ridge: float
+    phi_NR: Floats, scores_NM: NDArray[np.float32], settings: ItemResponseSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each candidate a ridge regression on what it was asked: ``[R, M]`` and intercepts [M]."""
-    coefficients_RM = np.zeros((phi_NR.shape[1], scores_NM.shape[1]))
-    levels_M = np.zeros(scores_NM.shape[1])
-    asked_MN = ~np.isnan(scores_NM).T
-    for pattern_N in np.unique(asked_MN, axis=0):  # most were asked the same: solved together
-        columns = np.flatnonzero((asked_MN == pattern_N).all(axis=1))
-        targets = scores_NM[np.ix_(pattern_N, columns)]
-        fitted = Ridge(alpha=ridge).fit(phi_NR[pattern_N], targets)
-        coefficients_RM[:, columns] = fitted.coef_.reshape(len(columns), -1).T
-        levels_M[columns] = fitted.intercept_
+    """Of each candidate a regression on what it was asked: ``[R, M]`` and intercepts ``[M]``.
+
+    What is hard for one is hard for most: that part all candidates tell together, and each takes
+    as much of it as fits it. Only what is left is regressed on its own scores, ridged far more.
+    """
+    asked_NM = ~np.isnan(scores_NM)
+    means_M = np.nanmean(scores_NM, axis=0, dtype=np.float64)
+    centred_NM = np.where(asked_NM, scores_NM - means_M, 0.0)
+    tried_N = asked_NM.any(axis=1)
+    ease_N = centred_NM[tried_N].sum(1) / asked_NM[tried_N].sum(1)
+    shared = Ridge(alpha=settings.shared_ridge).fit(phi_NR[tried_N], ease_N)
+    shared_N1 = shared.predict(phi_NR)[:, None]
+    energy_M = (asked_NM * shared_N1**2).sum(0)
+    share_M = (centred_NM * shared_N1).sum(0) / np.where(energy_M > 0, energy_M, 1.0)
+    rest_NM = centred_NM - shared_N1 * share_M
+    coefficients_RM = np.outer(shared.coef_, share_M)
+    levels_M = means_M + shared.intercept_ * share_M
+    for pattern_N in np.unique(asked_NM.T, axis=0):  # most were asked the same: solved together
+        columns = np.flatnonzero((pattern_N == asked_NM.T).all(axis=1))
+        fitted = Ridge(alpha=settings.ridge).fit(
+            phi_NR[pattern_N], rest_NM[np.ix_(pattern_N, columns)]
+        )
+        coefficients_RM[:, columns] += fitted.coef_.reshape(len(columns), -1).T
+        levels_M[columns] += fitted.intercept_
     return coefficients_RM, levels_M
 
 
-def _with_tasks(
-    parameters: ItemParameters,
-    demands_NK: NDArray[np.float64],
-    task_of: Sequence[str],
-    tasks: Sequence[str],
-    cards: Sequence[CapabilityCard],
-) -> ItemParameters:
-    """Adds what instructions of each core task ask for, and how far its accuracies stray."""
-    if not tasks:
-        return parameters
-    names_N = np.array(task_of)
-    profiles_TK = np.array([demands_NK[names_N == task].mean(0) for task in tasks])
-    found = replace(parameters, profiles=_float32(profiles_TK))
-    place = {task: row for row, task in enumerate(tasks)}
-    strays = []
-    for card, (level, *strengths_K) in zip(cards, parameters.known, strict=True):
-        results = [result for result in card.tasks if result.task in place]
-        expected_T = level + profiles_TK[[place[result.task] for result in results]] @ strengths_K
-        for result, expected in zip(results, expected_T, strict=True):
-            chance = result.accuracy * (1 - result.accuracy) / result.count
-            strays.append((result.accuracy - expected) ** 2 - chance)
-    variance = max(0.0, float(np.mean(strays)))
-    return replace(found, task_variance=np.array([variance], np.float32))
+def _strays(of_task_NT: NDArray[np.bool_], left_NM: Floats) -> tuple[NDArray[np.float64], float]:
+    """How far candidates stray in each task, ``[T, M]``, and the variance of that.
+
+    Means of what abilities leave over move by chance as well. The variance is how much more they
+    move than that; of each mean is kept what is likely to be no chance.
+    """
+    counts_TM = of_task_NT.T.astype(float) @ ~np.isnan(left_NM)
+    asked_TM = np.maximum(counts_TM, 1)
+    means_TM = of_task_NT.T.astype(float) @ np.nan_to_num(left_NM) / asked_TM
+    chance_TM = np.nanvar(left_NM, axis=0) / asked_TM
+    certain_TM = np.minimum(counts_TM, _ENOUGH)  # few instructions say little of the variance
+    excess = (certain_TM * (means_TM**2 - chance_TM)).sum() / max(1.0, certain_TM.sum())
+    variance = max(0.0, float(excess))
+    return means_TM * variance / np.maximum(variance + chance_TM, 1e-9), variance
+
+
+def _recogniser(
+    phi_NR: Floats, of_task_NT: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights ``[R, T+1]`` and offset ``[T+1]`` of log-odds; the last is of no task."""
+    T = of_task_NT.shape[1]
+    weights_RS, offset_S = np.zeros((phi_NR.shape[1], T + 1)), np.full(T + 1, _NEVER)
+    label_N = np.where(of_task_NT.any(1), of_task_NT.argmax(1) if T else 0, T)
+    there = np.unique(label_N)
+    offset_S[there] = 0.0
+    if len(there) > 1:
+        directions = PCA(min(_DIRECTIONS, *phi_NR.shape), svd_solver="covariance_eigh").fit(phi_NR)
+        along_ND = directions.transform(phi_NR)
+        scale = np.sqrt((along_ND**2).sum(1).mean())
+        fitted = LogisticRegression(C=_LOOSENESS, tol=_TOLERANCE, max_iter=1000).fit(
+            along_ND / scale, label_N
+        )
+        back_RD = directions.components_.T / scale
+        coefficients_SD, intercepts_S = fitted.coef_, fitted.intercept_
+        if len(there) == 2:  # log-odds of the second alone
+            coefficients_SD = np.concatenate([0 * coefficients_SD, coefficients_SD])
+            intercepts_S = np.append(0.0, intercepts_S)
+        weights_RS[:, there] = back_RD @ coefficients_SD.T
+        offset_S[there] = intercepts_S - directions.mean_ @ weights_RS[:, there]
+    return weights_RS, offset_S
 
 
 def _float32(values: Floats) -> NDArray[np.float32]:

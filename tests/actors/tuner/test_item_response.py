@@ -1,6 +1,7 @@
 """The fast selector in a small world: two topics, and candidates who know one better."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes
 from actors.selector import checkpoint
-from actors.selector.item_response import ItemResponse, pool_of
+from actors.selector.item_response import ItemResponse, kernel, pool_of, recognised
 from actors.selector.scoring import AutoSelector
 from actors.tuner.item_response import ItemResponseLearner
 from cluster.errors import StoreError, TableError
@@ -30,13 +31,19 @@ CHANCES = {
 EARLY = ["all-round", "poet", "reckoner", "weak"]
 
 
-def drawn(seed: int, per_task: int, candidates: list[str]) -> OutcomeMatrix:
-    """Questions of both topics, their words shuffled, and answers by the candidates' chances."""
+def drawn(
+    seed: int,
+    per_task: int,
+    candidates: Sequence[str],
+    words: Mapping[str, str] = WORDS,
+    chances: Mapping[str, Sequence[float]] = CHANCES,
+) -> OutcomeMatrix:
+    """Questions of all topics, their words shuffled, and answers by the candidates' chances."""
     rng = np.random.default_rng(seed)
-    tasks = [task for task in WORDS for _ in range(per_task)]
-    texts = [" ".join(rng.permutation((WORDS[task] + " '.").split() * 2)) for task in tasks]
+    tasks = [task for task in words for _ in range(per_task)]
+    texts = [" ".join(rng.permutation((words[task] + " '.").split() * 2)) for task in tasks]
     chances_NM = np.array(
-        [[CHANCES[name][task == "poems"] for name in candidates] for task in tasks]
+        [[chances[name][[*words].index(task)] for name in candidates] for task in tasks]
     )
     return OutcomeMatrix(
         question_ids=[f"{seed}/{row}" for row in range(len(tasks))],
@@ -45,7 +52,7 @@ def drawn(seed: int, per_task: int, candidates: list[str]) -> OutcomeMatrix:
         datasets=["d"] * len(tasks),
         categories=tasks,
         tasks=tasks,
-        candidates=candidates,
+        candidates=list(candidates),
         scores_NM=(rng.random(chances_NM.shape) < chances_NM).astype(np.float32),
     )
 
@@ -61,7 +68,7 @@ def learner(settings: ItemResponseSettings, tmp_path: Path) -> ItemResponseLearn
     return ItemResponseLearner(pool_of(settings, Store(str(tmp_path))), settings)
 
 
-def cards(candidates: list[str], seed: int = 5) -> list[CapabilityCard]:
+def cards(candidates: Sequence[str], seed: int = 5) -> list[CapabilityCard]:
     return cards_from_outcomes(drawn(seed, 40, candidates), "test")
 
 
@@ -95,6 +102,73 @@ def test_of_a_card_of_another_test_the_level_is_read(fast: ItemResponse) -> None
     ability = fast.ability(card.model_copy(update={"test": "other"}))
     assert ability.level == pytest.approx(card.mean_accuracy())
     np.testing.assert_allclose(ability.strengths, fast.parameters.prior_mean)
+    assert not ability.strays.any()
+
+
+def of_tasks(fast: ItemResponse, texts: Sequence[str]) -> NDArray[np.float32]:
+    return recognised(kernel(fast.pool(texts), fast.parameters), fast.parameters)
+
+
+def test_it_recognises_the_task_of_an_instruction(fast: ItemResponse) -> None:
+    asked = drawn(3, 50, EARLY)
+    chances_NT = of_tasks(fast, asked.texts)
+    assert (np.array(fast.tasks)[chances_NT.argmax(1)] == np.array(asked.tasks)).mean() > 0.95
+    np.testing.assert_allclose(chances_NT.sum(1), 1, atol=1e-4)  # all were of one of the two
+
+
+@pytest.mark.parametrize("named", [["sums"], ["sums", "poems"]])
+def test_instructions_of_rare_tasks_are_of_none(
+    settings: ItemResponseSettings, tmp_path: Path, named: list[str]
+) -> None:
+    outcomes = drawn(0, 60, EARLY)
+    tasks = [t if t in named else f"odd {row}" for row, t in enumerate(outcomes.tasks)]
+    of_named = [card.model_copy(update={"tasks": list(card.tasks)}) for card in cards(EARLY)]
+    for card in of_named:
+        card.tasks[:] = [result for result in card.tasks if result.task in named]
+    some = learner(settings, tmp_path).fit(replace(outcomes, tasks=tasks), of_named)
+    assert some.tasks == sorted(named)
+    found_T = of_tasks(some, drawn(3, 50, EARLY).texts[50:]).mean(0)  # poems
+    assert found_T[some.tasks.index("sums")] < 0.1
+    assert ("poems" in named) == (found_T.sum() > 0.9)
+
+
+def test_what_abilities_leave_over_in_a_task_is_read_off_a_card(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    """One dimension tells poets from reckoners; who is good at both together strays from it."""
+    words = {**WORDS, "both": " ".join(WORDS.values())}
+    chances = {name: (*CHANCES[name], 0.5) for name in EARLY} | {
+        "poet": (0.3, 0.8, 0.9),
+        "weak": (0.2, 0.2, 0.6),
+        "all-round": (0.6, 0.6, 0.2),
+        "late-poet": (0.3, 0.8, 0.1),
+    }
+    names = [*EARLY, "late-poet"]
+    carded = cards_from_outcomes(drawn(5, 60, names, words, chances), "test")
+    outcomes = drawn(0, 200, EARLY, words, chances)
+    one = settings.model_copy(update={"dimensions": 1})
+    fast = learner(one, tmp_path).fit(outcomes, carded[:-1])
+    late = fast.ability(carded[-1])
+    assert fast.tasks == ["both", "poems", "sums"]
+    assert -0.6 < late.strays[0] < -0.1  # some of what the card says is chance
+    asked = drawn(1, 50, names, words, chances)
+    poets_NM = fast.scores(asked.texts, [carded[names.index("poet")], carded[-1]])
+    both_N = np.array(asked.tasks) == "both"
+    assert (poets_NM[both_N, 0] - poets_NM[both_N, 1]).mean() > 0.3
+    assert np.abs(poets_NM[~both_N, 0] - poets_NM[~both_N, 1]).mean() < 0.2
+
+
+def test_what_is_hard_for_all_is_told_by_all(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    outcomes = drawn(0, 300, ["poet", "late-poet", "all-round"])
+    outcomes.scores_NM[:, 2] = outcomes.scores_NM[:, 0]
+    outcomes.scores_NM[16:-16, 2] = np.nan  # a candidate that hardly anything is known of
+    close = settings.model_copy(update={"ridge": 1e6})
+    fast = learner(close, tmp_path).fit(outcomes, cards(outcomes.candidates))
+    scores_N = fast.scores(drawn(1, 50, EARLY).texts, cards(outcomes.candidates))[:, 1]
+    assert outcomes.candidates[2] == "all-round"
+    assert scores_N[50:].mean() - scores_N[:50].mean() > 0.2
 
 
 def test_cards_of_different_tests_are_refused(

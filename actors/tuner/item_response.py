@@ -9,7 +9,7 @@
 5. From the candidates tuned on follow how strengths are spread, and how far the accuracy in a task
    strays from what abilities explain. Both decide how a card is read.
 
-Shapes: as in ``actors.selector.item_response``.
+Shapes: as in ``actors.selector.item_response``, and C features of the kernel.
 """
 
 from collections import Counter
@@ -17,11 +17,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
-from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import rbf_kernel
 
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix
@@ -38,6 +39,7 @@ from cluster.settings import ItemResponseSettings
 Floats = NDArray[np.floating]
 
 _PROBED = 1000  # instructions whose distances set the kernel's width
+_RESOLUTION = 0.01  # energy of the directions of the kernel that are kept; all have R together
 _ENOUGH = 20  # instructions that make a task of outcomes one that is recognised
 _DIRECTIONS = 256  # of the kernel that tasks are recognised by
 _LOOSENESS = 10.0  # inverse regularisation of the regression that recognises them
@@ -108,14 +110,14 @@ def _fit(
     mean_F, scale_F = flat_NF.mean(0), flat_NF.std(0) + 1e-3
     features_NF = standardised(pooled_NLE, mean_F, scale_F)
     gamma = settings.kernel_width / _typical_distance(features_NF)
-    kernel = Nystroem(
-        gamma=gamma, n_components=min(settings.landmarks, len(features_NF)), random_state=seed
-    )
-    phi_NR = kernel.fit_transform(features_NF)
-    coefficients_RM, levels_M = _ridges(phi_NR, outcomes.scores_NM, settings)
-    centre_R = phi_NR.mean(0)
-    levels_M = levels_M + centre_R @ coefficients_RM
-    predicted_NM = (phi_NR - centre_R) @ coefficients_RM
+    drawn = np.random.default_rng(seed).permutation(len(features_NF))[: settings.landmarks]
+    landmarks_RF = features_NF[np.sort(drawn)]
+    map_RC = _nystroem(landmarks_RF, gamma)
+    phi_NC = rbf_kernel(features_NF, landmarks_RF, gamma=gamma) @ map_RC
+    coefficients_CM, levels_M = _ridges(phi_NC, outcomes.scores_NM, settings)
+    centre_C = phi_NC.mean(0)
+    levels_M = levels_M + centre_C @ coefficients_CM
+    predicted_NM = (phi_NC - centre_C) @ coefficients_CM
     rank = min(settings.dimensions, len(cards))
     _, _, directions = np.linalg.svd(predicted_NM, full_matrices=False)
     strengths_MK = directions[:rank].T
@@ -124,17 +126,16 @@ def _fit(
     profiles_TK = (of_task_NT.T @ demands_NK) / of_task_NT.sum(0)[:, None]
     explained_NM = levels_M + demands_NK @ strengths_MK.T
     strays_TM, variance = _strays(of_task_NT, outcomes.scores_NM - explained_NM)
-    task_weights_RS, task_offset_S = _recogniser(phi_NR, of_task_NT)
-    to_kernel_RR = kernel.normalization_.T
+    task_weights_CS, task_offset_S = _recogniser(phi_NC, of_task_NT)
     return ItemParameters(
         mean=mean_F,
         scale=scale_F,
         gamma=np.array([gamma], np.float32),
-        landmarks=_float32(kernel.components_),
-        weights=_float32(to_kernel_RR @ coefficients_RM @ strengths_MK),
-        offset=_float32(centre_R @ coefficients_RM @ strengths_MK),
+        landmarks=_float32(landmarks_RF),
+        weights=_float32(map_RC @ coefficients_CM @ strengths_MK),
+        offset=_float32(centre_C @ coefficients_CM @ strengths_MK),
         profiles=_float32(profiles_TK),
-        task_weights=_float32(to_kernel_RR @ task_weights_RS),
+        task_weights=_float32(map_RC @ task_weights_CS),
         task_offset=_float32(task_offset_S),
         prior_mean=_float32(strengths_MK.mean(0)),
         prior_covariance=_float32(LedoitWolf().fit(strengths_MK).covariance_),
@@ -150,10 +151,23 @@ def _typical_distance(features_NF: Floats) -> float:
     return float(np.median(distances[np.triu_indices_from(distances, 1)])) or 1.0
 
 
+def _nystroem(landmarks_RF: Floats, gamma: float) -> NDArray[np.float64]:
+    """From the kernel with the landmarks to C features whose products give it back, ``[R, C]``.
+
+    Where texts are alike, the kernel has directions that rounding decides. scikit-learn's Nystroem
+    keeps them, and weights grow by a million; their outcomes are noise, so they are left out here.
+    """
+    basis_RR = rbf_kernel(landmarks_RF.astype(np.float64), gamma=gamma)
+    energy_R, directions_RR = eigh(basis_RR)
+    told = energy_R > _RESOLUTION
+    found: NDArray[np.float64] = directions_RR[:, told] / np.sqrt(energy_R[told])
+    return found
+
+
 def _ridges(
-    phi_NR: Floats, scores_NM: NDArray[np.float32], settings: ItemResponseSettings
+    phi_NC: Floats, scores_NM: NDArray[np.float32], settings: ItemResponseSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each candidate a regression on what it was asked: ``[R, M]`` and intercepts ``[M]``.
+    """Of each candidate a regression on what it was asked: ``[C, M]`` and intercepts ``[M]``.
 
     What is hard for one is hard for most: that part all candidates tell together, and each takes
     as much of it as fits it. Only what is left is regressed on its own scores, ridged far more.
@@ -163,21 +177,21 @@ def _ridges(
     centred_NM = np.where(asked_NM, scores_NM - means_M, 0.0)
     tried_N = asked_NM.any(axis=1)
     ease_N = centred_NM[tried_N].sum(1) / asked_NM[tried_N].sum(1)
-    shared = Ridge(alpha=settings.shared_ridge).fit(phi_NR[tried_N], ease_N)
-    shared_N1 = shared.predict(phi_NR)[:, None]
+    shared = Ridge(alpha=settings.shared_ridge).fit(phi_NC[tried_N], ease_N)
+    shared_N1 = shared.predict(phi_NC)[:, None]
     energy_M = (asked_NM * shared_N1**2).sum(0)
     share_M = (centred_NM * shared_N1).sum(0) / np.where(energy_M > 0, energy_M, 1.0)
     rest_NM = centred_NM - shared_N1 * share_M
-    coefficients_RM = np.outer(shared.coef_, share_M)
+    coefficients_CM = np.outer(shared.coef_, share_M)
     levels_M = means_M + shared.intercept_ * share_M
     for pattern_N in np.unique(asked_NM.T, axis=0):  # most were asked the same: solved together
         columns = np.flatnonzero((pattern_N == asked_NM.T).all(axis=1))
         fitted = Ridge(alpha=settings.ridge).fit(
-            phi_NR[pattern_N], rest_NM[np.ix_(pattern_N, columns)]
+            phi_NC[pattern_N], rest_NM[np.ix_(pattern_N, columns)]
         )
-        coefficients_RM[:, columns] += fitted.coef_.reshape(len(columns), -1).T
+        coefficients_CM[:, columns] += fitted.coef_.reshape(len(columns), -1).T
         levels_M[columns] += fitted.intercept_
-    return coefficients_RM, levels_M
+    return coefficients_CM, levels_M
 
 
 def _strays(of_task_NT: NDArray[np.bool_], left_NM: Floats) -> tuple[NDArray[np.float64], float]:
@@ -197,29 +211,29 @@ def _strays(of_task_NT: NDArray[np.bool_], left_NM: Floats) -> tuple[NDArray[np.
 
 
 def _recogniser(
-    phi_NR: Floats, of_task_NT: NDArray[np.bool_]
+    phi_NC: Floats, of_task_NT: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights ``[R, T+1]`` and offset ``[T+1]`` of log-odds; the last is of no task."""
+    """Weights ``[C, T+1]`` and offset ``[T+1]`` of log-odds; the last is of no task."""
     T = of_task_NT.shape[1]
-    weights_RS, offset_S = np.zeros((phi_NR.shape[1], T + 1)), np.full(T + 1, _NEVER)
+    weights_CS, offset_S = np.zeros((phi_NC.shape[1], T + 1)), np.full(T + 1, _NEVER)
     label_N = np.where(of_task_NT.any(1), of_task_NT.argmax(1) if T else 0, T)
     there = np.unique(label_N)
     offset_S[there] = 0.0
     if len(there) > 1:
-        directions = PCA(min(_DIRECTIONS, *phi_NR.shape), svd_solver="covariance_eigh").fit(phi_NR)
-        along_ND = directions.transform(phi_NR)
+        directions = PCA(min(_DIRECTIONS, *phi_NC.shape), svd_solver="covariance_eigh").fit(phi_NC)
+        along_ND = directions.transform(phi_NC)
         scale = np.sqrt((along_ND**2).sum(1).mean())
         fitted = LogisticRegression(C=_LOOSENESS, tol=_TOLERANCE, max_iter=1000).fit(
             along_ND / scale, label_N
         )
-        back_RD = directions.components_.T / scale
+        back_CD = directions.components_.T / scale
         coefficients_SD, intercepts_S = fitted.coef_, fitted.intercept_
         if len(there) == 2:  # log-odds of the second alone
             coefficients_SD = np.concatenate([0 * coefficients_SD, coefficients_SD])
             intercepts_S = np.append(0.0, intercepts_S)
-        weights_RS[:, there] = back_RD @ coefficients_SD.T
-        offset_S[there] = intercepts_S - directions.mean_ @ weights_RS[:, there]
-    return weights_RS, offset_S
+        weights_CS[:, there] = back_CD @ coefficients_SD.T
+        offset_S[there] = intercepts_S - directions.mean_ @ weights_CS[:, there]
+    return weights_CS, offset_S
 
 
 def _float32(values: Floats) -> NDArray[np.float32]:

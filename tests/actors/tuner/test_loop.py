@@ -79,7 +79,6 @@ def test_other_data_or_settings_are_another_run(settings: Settings, world: Any) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("any_store", ["s3"], indirect=True)  # make demo does it in a folder
 def test_two_workers_tune_a_selector_into_the_store(
     settings: Settings, world: Any, any_store: Store, ray_cluster: None
 ) -> None:

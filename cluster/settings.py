@@ -305,7 +305,7 @@ class TuningSettings(Section):
         (), description="where metrics are written besides Ray's own"
     )
     cpus_per_worker: int = Field(1, ge=1, description="CPUs a worker takes, and its threads")
-    use_gpu: bool = False
+    use_gpu: bool = Field(False, description="of every worker; in an assessment, of MODEL-SAT")
     seed: int = 0
 
 

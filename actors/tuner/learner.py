@@ -7,6 +7,7 @@ For measuring it beside other ways of choosing, and for machines that have no Ra
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix
@@ -14,6 +15,7 @@ from actors.selector.network import create
 from actors.selector.scoring import Selector
 from actors.tuner.course import Course
 from actors.tuner.samples import Record
+from cluster.errors import SettingsError
 from cluster.settings import SelectorSettings, TuningSettings
 from cluster.store import Store
 from cluster.tables import RIGHT
@@ -28,20 +30,25 @@ class ModelSatLearner:
         tuning: TuningSettings,
         store: Store,
         seed: int = 0,
-        device: str = "cpu",
     ) -> None:
         """``seed`` takes the place of the settings' own."""
-        self._selector, self._store, self._device = selector, store, device
+        self._selector, self._store = selector, store
         self._tuning = tuning.model_copy(update={"seed": seed})
 
     def fit(self, outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> Selector:
         """As ``Learner``; candidates that are always right or always wrong teach nothing.
 
+        Tunes, and scores afterwards, on the GPU if the settings say so.
+
         Raises:
+            SettingsError: they do, and there is none.
             StoreError: a source of the networks is not there.
             TableError: as ``groups_of``.
         """
-        model = create(self._selector, self._store, self._tuning.seed).to(self._device)
+        if self._tuning.use_gpu and not torch.cuda.is_available():
+            raise SettingsError("key 'tuning.use_gpu': it is true, and torch finds no GPU here")
+        device = "cuda" if self._tuning.use_gpu else "cpu"
+        model = create(self._selector, self._store, self._tuning.seed).to(device)
         for _ in Course(model, records(outcomes, cards), self._tuning).steps():
             pass
         return Selector(model)

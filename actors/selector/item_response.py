@@ -68,6 +68,7 @@ class ItemParameters:
     prior_mean: Floats  # [K] of strengths
     prior_covariance: Floats  # [K, K] of strengths
     task_variance: Floats  # [1] of a task's accuracy around what abilities explain
+    exam_ease: Floats  # [T] how much easier the test's questions are than others of their task
     known: Floats  # [M, 1+K+T] abilities of the candidates that were tuned on
 
     @cached_property
@@ -166,7 +167,7 @@ class ItemResponse:
             return Ability(mean, prior_K, strays_T)
         places = [self._place[result.task] for result in results]
         profiles_TK = found.profiles[places]
-        accuracy_T = np.array([result.accuracy for result in results])
+        accuracy_T = np.array([result.accuracy for result in results]) - found.exam_ease[places]
         chance_T = np.array([(mean * (1 - mean) + 0.01) / result.count for result in results])
         weight_T = 1 / (chance_T + found.task_variance[0])
         design_TJ = np.column_stack([np.ones(len(results)), profiles_TK])

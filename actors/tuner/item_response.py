@@ -6,8 +6,9 @@
 3. What the predictions of all candidates have in common is kept: their first K principal
    directions are the demands a(x), and a candidate's place along them its strengths.
 4. A logistic regression recognises the task of an instruction.
-5. From the candidates tuned on follow how strengths are spread, and how far the accuracy in a task
-   strays from what abilities explain. Both decide how a card is read.
+5. From the candidates tuned on follow how strengths are spread, how far the accuracy in a task
+   strays from what abilities explain, and how easy the questions of the aptitude test are. All that
+   decides how a card is read.
 
 Shapes: as in ``actors.selector.item_response``, and C features of the kernel.
 """
@@ -127,6 +128,7 @@ def _fit(
     explained_NM = levels_M + demands_NK @ strengths_MK.T
     strays_TM, variance = _strays(of_task_NT, outcomes.scores_NM - explained_NM)
     task_weights_CS, task_offset_S = _recogniser(phi_NC, of_task_NT)
+    expected_TM = levels_M + profiles_TK @ strengths_MK.T + strays_TM
     return ItemParameters(
         mean=mean_F,
         scale=scale_F,
@@ -140,6 +142,7 @@ def _fit(
         prior_mean=_float32(strengths_MK.mean(0)),
         prior_covariance=_float32(LedoitWolf().fit(strengths_MK).covariance_),
         task_variance=np.array([variance], np.float32),
+        exam_ease=_float32(_exam_ease(cards, tasks, expected_TM)),
         known=_float32(np.column_stack([levels_M, strengths_MK, strays_TM.T])),
     )
 
@@ -208,6 +211,23 @@ def _strays(of_task_NT: NDArray[np.bool_], left_NM: Floats) -> tuple[NDArray[np.
     excess = (certain_TM * (means_TM**2 - chance_TM)).sum() / max(1.0, certain_TM.sum())
     variance = max(0.0, float(excess))
     return means_TM * variance / np.maximum(variance + chance_TM, 1e-9), variance
+
+
+def _exam_ease(
+    cards: Sequence[CapabilityCard], tasks: Sequence[str], expected_TM: Floats
+) -> NDArray[np.float64]:
+    """How much more of a task's questions in the aptitude test are done than of others, ``[T]``.
+
+    Some twenty questions drawn of a task are easier or harder than most of it, for all alike. What
+    the cards of known candidates say beyond their outcomes tells how much; 0 where no card has it.
+    """
+    beyond: dict[str, list[float]] = {}
+    for card, expected_T in zip(cards, expected_TM.T, strict=True):
+        expected = dict(zip(tasks, expected_T, strict=True))
+        for result in card.tasks:
+            if result.task in expected:
+                beyond.setdefault(result.task, []).append(result.accuracy - expected[result.task])
+    return np.array([np.mean(beyond.get(task, 0.0)) for task in tasks])
 
 
 def _recogniser(

@@ -158,6 +158,22 @@ def test_what_abilities_leave_over_in_a_task_is_read_off_a_card(
     assert np.abs(poets_NM[~both_N, 0] - poets_NM[~both_N, 1]).mean() < 0.2
 
 
+def test_a_hard_exam_is_not_held_against_who_joins(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    """Its questions about poems are harder than most, as the cards of known candidates show."""
+    hard = {name: (sums, poems - 0.2) for name, (sums, poems) in CHANCES.items()}
+    names = [*EARLY, "late-poet"]
+    carded = cards_from_outcomes(drawn(5, 200, names, WORDS, hard), "test")
+    fast = learner(settings, tmp_path).fit(drawn(0, 300, EARLY), carded[:-1])
+    asked = drawn(1, 50, EARLY)
+    poems_N = np.array(asked.tasks) == "poems"
+    late_N = fast.scores(asked.texts, carded[-1:])[:, 0]
+    assert carded[-1].mean_accuracy() < 0.5
+    assert late_N[poems_N].mean() == pytest.approx(CHANCES["late-poet"][1], abs=0.08)
+    assert late_N[~poems_N].mean() == pytest.approx(CHANCES["late-poet"][0], abs=0.08)
+
+
 def test_what_is_hard_for_all_is_told_by_all(
     settings: ItemResponseSettings, tmp_path: Path
 ) -> None:

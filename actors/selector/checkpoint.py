@@ -40,7 +40,7 @@ from cluster.errors import StoreError
 from cluster.settings import ItemResponseSettings, SelectorSettings, validated
 from cluster.store import whole_folder
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 KINDS = ("model-sat", "item-response")
 _ABOUT = "selector.json"
 _CARD = "README.md"

@@ -31,22 +31,25 @@ class ModelSatLearner:
         store: Store,
         seed: int = 0,
     ) -> None:
-        """``seed`` takes the place of the settings' own."""
+        """``seed`` takes the place of the settings' own.
+
+        Tunes, and scores afterwards, on a GPU if ``tuning`` says so.
+
+        Raises:
+            SettingsError: it does, and there is none.
+        """
+        if tuning.use_gpu and not torch.cuda.is_available():
+            raise SettingsError("key 'tuning.use_gpu': it is true, and torch finds no GPU here")
         self._selector, self._store = selector, store
         self._tuning = tuning.model_copy(update={"seed": seed})
 
     def fit(self, outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> Selector:
         """As ``Learner``; candidates that are always right or always wrong teach nothing.
 
-        Tunes, and scores afterwards, on the GPU if the settings say so.
-
         Raises:
-            SettingsError: they do, and there is none.
             StoreError: a source of the networks is not there.
             TableError: as ``groups_of``.
         """
-        if self._tuning.use_gpu and not torch.cuda.is_available():
-            raise SettingsError("key 'tuning.use_gpu': it is true, and torch finds no GPU here")
         device = "cuda" if self._tuning.use_gpu else "cpu"
         model = create(self._selector, self._store, self._tuning.seed).to(device)
         for _ in Course(model, records(outcomes, cards), self._tuning).steps():

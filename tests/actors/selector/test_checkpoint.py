@@ -95,7 +95,7 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_another_format_version(folder: Path) -> None:
     said = json.loads((folder / "selector.json").read_text())
     (folder / "selector.json").write_text(json.dumps(said | {"format_version": 99}))
-    with pytest.raises(StoreError, match=r"selector\.json: 'format_version' must be 2; found 99"):
+    with pytest.raises(StoreError, match=r"selector\.json: 'format_version' must be 3; found 99"):
         checkpoint.load(folder)
 
 

@@ -74,16 +74,18 @@ class Assessment:
         self._measured = {
             name: sources[name].questions(found[plan.part]) for name, found in rows.items()
         }
-        self._exams: dict[tuple[str, tuple[str, ...]], Exam] = {}
+        self._exams: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Exam] = {}
         self._scorers: dict[tuple[object, ...], Scorer] = {}
 
-    def exam(self, source: str, candidates: Sequence[str]) -> Exam:
-        """The aptitude test of some candidates of a source, and their cards."""
-        key = (source, tuple(sorted(set(candidates))))
+    def exam(self, source: str, candidates: Sequence[str], known: Sequence[str]) -> Exam:
+        """The aptitude test of some candidates of a source, and their cards.
+
+        ``known`` are those whose outcomes say which questions tell candidates apart.
+        """
+        key = (source, tuple(sorted(set(candidates))), tuple(sorted(known)))
         if key not in self._exams:
-            test = aptitude_test(
-                self.train[source], key[1], self._plan.exam, self._seed, f"source '{source}'"
-            )
+            train, exam = self.train[source], self._plan.exam
+            test = aptitude_test(train, key[1], exam, self._seed, f"source '{source}'", key[2])
             cards = cards_from_outcomes(test, f"{source}, seed {self._seed}")
             self._exams[key] = Exam(test, {card.model_id: card for card in cards})
         return self._exams[key]
@@ -103,8 +105,11 @@ class Assessment:
                 f"asked of all {len(case.zoo)} candidates of the zoo"
             )
         same = case.tune == case.test
-        tune_exam = self.exam(case.tune, [*case.tuned, *(case.zoo if same else ())])
-        zoo_exam = tune_exam if same else self.exam(case.test, case.zoo)
+        tune_exam = self.exam(case.tune, [*case.tuned, *(case.zoo if same else ())], case.tuned)
+        zoo_exam = tune_exam
+        if not same:
+            others = [name for name in self.train[case.test].candidates if name not in case.zoo]
+            zoo_exam = self.exam(case.test, case.zoo, others)
         tuning = self.train[case.tune].of(case.tuned)
         _check_disjoint(measured, [tuning, tune_exam.questions, zoo_exam.questions])
         scores = {}

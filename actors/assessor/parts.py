@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.assessor.plan import PARTS, Exam, Source, Split
+from actors.examiner.aptitude import distinguishability, weighted_order
 from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix, split_position
 from cluster.errors import TableError
 from cluster.tables import read_table
@@ -57,12 +58,26 @@ def parts(matrix: OutcomeMatrix, split: Split, seed: int, name: str) -> dict[str
 
 
 def aptitude_test(
-    train: OutcomeMatrix, candidates: Sequence[str], exam: Exam, seed: int, name: str
+    train: OutcomeMatrix,
+    candidates: Sequence[str],
+    exam: Exam,
+    seed: int,
+    name: str,
+    known: Sequence[str] = (),
 ) -> OutcomeMatrix:
     """The questions of an aptitude test, with the outcomes of ``candidates``.
 
     Tasks are drawn among those with enough questions that all candidates were asked. Which come
-    first hangs on the seed only: the tests of two groups of candidates share what they can.
+    first hangs on the seed only: the tests of two groups of candidates share what they can. Where
+    there are fewer tasks than the exam has room for, larger ones are asked more.
+
+    Args:
+        train: what the questions are drawn from.
+        candidates: who sits the test.
+        exam: how many tasks and questions, and how they are drawn.
+        seed: of the draw.
+        name: says in errors whose test it is.
+        known: candidates whose outcomes say which questions tell candidates apart.
 
     Raises:
         TableError: no task has enough questions.
@@ -72,13 +87,43 @@ def aptitude_test(
     order = rng.permutation(sorted(set(train.tasks)))
     matrix = train.of(candidates)
     asked = np.flatnonzero(~np.isnan(matrix.scores_NM).any(axis=1))
+    asked = asked[np.argsort(rank_N[asked])]
+    if exam.sampling == "distinguishing":
+        scores_NM = train.of(known).scores_NM[asked]
+        tried = ~np.isnan(scores_NM).all(axis=1)
+        weights = distinguishability(scores_NM[tried])
+        asked = asked[tried][weighted_order(weights.tolist(), str(seed))]
     of_task: dict[str, list[int]] = {}
-    for row in asked[np.argsort(rank_N[asked])]:
+    for row in asked:
         of_task.setdefault(matrix.tasks[row], []).append(row)
     drawn = [of_task[task] for task in order if len(of_task.get(task, ())) >= exam.shots]
+    drawn = drawn[: exam.tasks]
     if not drawn:
+        apart = "" if exam.sampling == "uniform" else " and that told the known ones apart"
         raise TableError(
             f"{name}: no task has {exam.shots} questions in the train part that all "
-            f"{len(candidates)} candidates were asked"
+            f"{len(candidates)} candidates were asked{apart}"
         )
-    return matrix.questions([row for rows in drawn[: exam.tasks] for row in rows[: exam.shots]])
+    rounds = _rounds([len(rows) for rows in drawn], exam)
+    shots = [exam.shots * number for number in rounds]
+    return matrix.questions(
+        [row for rows, asked in zip(drawn, shots, strict=True) for row in rows[:asked]]
+    )
+
+
+def _rounds(sizes: Sequence[int], exam: Exam) -> list[int]:
+    """How many times ``exam.shots`` questions each task is asked, ``exam.tasks`` times in all.
+
+    Once each; what is left goes to tasks by their size, as seats to parties (D'Hondt's method), as
+    far as they have so many questions. So the accuracy that counts most often is known best.
+    """
+    rounds = [1] * len(sizes)
+    for _ in range(exam.tasks - len(sizes)):
+        shares = [
+            size / (number + 1) if size >= (number + 1) * exam.shots else 0.0
+            for size, number in zip(sizes, rounds, strict=True)
+        ]
+        if not any(shares):
+            break
+        rounds[shares.index(max(shares))] += 1
+    return rounds

@@ -53,8 +53,15 @@ class Split(Section):
 class Exam(Section):
     """The aptitude test, drawn from the train part of a source for each seed."""
 
-    tasks: int = Field(50, ge=1, description="core tasks, or all with enough questions if fewer")
+    tasks: int = Field(
+        50, ge=1, description="core tasks; where fewer have enough questions, large ones count more"
+    )
     shots: int = Field(20, ge=1, description="questions of each core task")
+    sampling: Literal["uniform", "distinguishing"] = Field(
+        "uniform",
+        description="distinguishing: the more likely the better a question told apart the "
+        "candidates tuned on (paper: Core task sampling)",
+    )
 
 
 class RandomZoos(Section):

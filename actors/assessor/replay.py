@@ -77,7 +77,7 @@ def releases(assessment: Assessment, replay: Replay, dates: dict[str, date]) -> 
             f"replay '{replay.name}': models must be released before and since {start}; "
             f"their dates run from {min(dates.values())} to {max(dates.values())}"
         )
-    cards = assessment.exam(replay.source, list(dates)).cards
+    cards = assessment.exam(replay.source, list(dates), old).cards
     found, so_far = {}, list(old)
     for newest in list(dates)[len(old) :]:
         ranked = sorted(so_far, key=lambda name: (-cards[name].mean_accuracy(), name))

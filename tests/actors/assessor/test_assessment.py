@@ -71,7 +71,7 @@ def test_the_aptitude_test_is_in_the_train_part(
     make_plan: MakePlan, matrix: OutcomeMatrix, by_task: MakeMethod
 ) -> None:
     assessment = Assessment(make_plan(), {"source": matrix}, by_task, seed=0)
-    exam = assessment.exam("source", ZOO)
+    exam = assessment.exam("source", ZOO, ZOO)
     assert set(exam.questions.question_ids) <= set(assessment.train["source"].question_ids)
     (card,) = exam.of(["lawyer"])
     assert {task.count for task in card.tasks} == {8}

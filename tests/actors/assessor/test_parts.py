@@ -1,5 +1,6 @@
 """Sources, parts of the questions, and the aptitude test."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -96,3 +97,40 @@ def test_an_aptitude_test_asks_what_all_were_asked(matrix: OutcomeMatrix) -> Non
     assert set(aptitude_test(gaps, matrix.candidates[1:], exam, 0, "one").tasks) == set(tasks)
     with pytest.raises(TableError, match=r"one: no task has 51 questions .* all 1 candidates"):
         aptitude_test(gaps, ["weak"], Exam(shots=51), 0, "one")
+
+
+def test_where_tasks_are_few_large_ones_are_asked_more(matrix: OutcomeMatrix) -> None:
+    tasks = np.array(matrix.tasks)
+    kept = [*np.flatnonzero(tasks == "sums"), *np.flatnonzero(tasks == "verbs")[:30]]
+    few = matrix.questions(kept)  # 50 and 30
+    counts = [
+        Counter(aptitude_test(few, few.candidates, Exam(tasks=n, shots=10), 0, "one").tasks)
+        for n in (2, 3, 5, 6, 50)
+    ]
+    # Seats by 50, 30: 1 each, then 50/2, 50/3 before 30/2, then 30/2 and so on until none are left.
+    assert counts == [
+        {"sums": 10, "verbs": 10},
+        {"sums": 20, "verbs": 10},
+        {"sums": 30, "verbs": 20},
+        {"sums": 40, "verbs": 20},
+        {"sums": 50, "verbs": 30},
+    ]
+    one = aptitude_test(few, few.candidates, Exam(tasks=3, shots=10), 0, "one").question_ids
+    more = aptitude_test(few, few.candidates, Exam(tasks=6, shots=10), 0, "one").question_ids
+    assert set(one) < set(more)
+
+
+def test_a_distinguishing_test_asks_what_told_the_known_apart(matrix: OutcomeMatrix) -> None:
+    exam = Exam(tasks=4, shots=15, sampling="distinguishing")
+    known = ["adder", "lawyer", "linguist"]
+    test = aptitude_test(matrix, matrix.candidates, exam, 0, "one", known)
+    means_N = test.of(known).scores_NM.mean(axis=1)
+    assert means_N.min() > 0
+    assert means_N.max() < 1
+    uniform = aptitude_test(matrix, matrix.candidates, Exam(tasks=4, shots=15), 0, "one")
+    assert uniform.of(known).scores_NM.mean(axis=1).min() == 0
+    # Whoever else sits the test has no say in it.
+    alone = aptitude_test(matrix, ["weak", *known], exam, 0, "one", known)
+    assert alone.question_ids == test.question_ids
+    with pytest.raises(TableError, match=r"no task has 15 questions .* told the known ones apart"):
+        aptitude_test(matrix, known, exam, 0, "one", ["adder"])

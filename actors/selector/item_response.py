@@ -67,7 +67,7 @@ class ItemParameters:
     task_offset: Floats  # [T+1]
     prior_mean: Floats  # [K] of strengths
     prior_covariance: Floats  # [K, K] of strengths
-    task_variance: Floats  # [1] of a task's accuracy around what abilities explain
+    task_variance: Floats  # [1] of accuracies around what abilities explain, of who joins
     exam_ease: Floats  # [T] how much easier the test's questions are than others of their task
     known: Floats  # [M, 1+K+T] abilities of the candidates that were tuned on
 

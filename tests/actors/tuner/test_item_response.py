@@ -158,6 +158,31 @@ def test_what_abilities_leave_over_in_a_task_is_read_off_a_card(
     assert np.abs(poets_NM[~both_N, 0] - poets_NM[~both_N, 1]).mean() < 0.2
 
 
+def test_a_new_kind_of_strength_is_read_although_abilities_explain_all_who_are_known(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    """Three candidates, six dimensions: nothing strays. How far a fourth may, the three show."""
+    words = {
+        "sums": "accuracy 7% 12% 40% task",
+        "poems": "model achieves on the of",
+        "laws": "accuracy model 7% achieves",
+        "maps": "the task of 12%",
+    }
+    chances = {
+        "reckoner": (0.8, 0.2, 0.5, 0.5),
+        "poet": (0.2, 0.8, 0.5, 0.5),
+        "lawyer": (0.5, 0.5, 0.8, 0.2),
+        "worldly": (0.2, 0.2, 0.8, 0.8),  # neither of those nor of their opposites
+    }
+    known, joins = [*chances][:3], [*chances][3:]
+    carded = cards_from_outcomes(drawn(5, 60, [*chances], words, chances), "test")
+    fast = learner(settings, tmp_path).fit(drawn(0, 200, known, words, chances), carded[:3])
+    asked = drawn(1, 50, joins, words, chances)
+    found_N = fast.scores(asked.texts, carded[3:])[:, 0]
+    found_T = [found_N[np.array(asked.tasks) == task].mean() for task in words]
+    np.testing.assert_allclose(found_T, chances["worldly"], atol=0.15)
+
+
 def test_a_hard_exam_is_not_held_against_who_joins(
     settings: ItemResponseSettings, tmp_path: Path
 ) -> None:

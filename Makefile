@@ -52,9 +52,10 @@ types: install
 imports: install
 	$(BIN)/lint-imports
 
-# Two processes: starting Ray, Serve and engines is half waiting. A file's tests stay in one of them.
+# Two processes of one thread: starting Ray, Serve and engines is half waiting. A file's tests stay
+# in one of them.
 pytest: install
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # What needs the machine to itself: faults on a cluster of four Ray nodes in network namespaces (as
 # root), and the overlay gpu on a local cluster.

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from scipy.optimize import minimize_scalar
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -35,6 +34,14 @@ from actors.selector.item_response import (
     standardised,
 )
 from actors.selector.layers import LayerPool
+from actors.tuner.abilities import (
+    ENOUGH,
+    exam_ease,
+    of_tasks,
+    strays,
+    strengths,
+    variance_of_joining,
+)
 from cluster.errors import TableError
 from cluster.settings import ItemResponseSettings
 
@@ -42,12 +49,9 @@ Floats = NDArray[np.floating]
 
 _PROBED = 1000  # instructions whose distances set the kernel's width
 _RESOLUTION = 0.01  # energy of the directions of the kernel that are kept; all have R together
-_ENOUGH = 20  # instructions that make a task of outcomes one that is recognised
 _DIRECTIONS = 256  # of the kernel that tasks are recognised by
 _LOOSENESS = 10.0  # inverse regularisation of the regression that recognises them
 _TOLERANCE = 1e-3  # of its gradient
-_ANY_LEVEL = 1.0  # variance of levels, of which nothing is known before
-_VARIANCES = (1e-5, 0.1)  # of strays, that are thought possible
 _NEVER = -30.0  # log-odds of a task that no instruction is of
 
 
@@ -99,7 +103,7 @@ def _tasks(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[str
     """Tasks of the outcomes that have enough instructions, or stand on a card."""
     examined = {result.task for card in cards for result in card.tasks}
     counts = Counter(outcomes.tasks)
-    return sorted(task for task in counts if counts[task] >= _ENOUGH or task in examined)
+    return sorted(task for task in counts if counts[task] >= ENOUGH or task in examined)
 
 
 def _fit(
@@ -122,14 +126,17 @@ def _fit(
     centre_C = phi_NC.mean(0)
     levels_M = levels_M + centre_C @ coefficients_CM
     predicted_NM = (phi_NC - centre_C) @ coefficients_CM
-    strengths_MK = _strengths(predicted_NM, settings.dimensions)
+    likeness_MM = predicted_NM.T @ predicted_NM
+    strengths_MK = strengths(likeness_MM, settings.dimensions)
     demands_NK = predicted_NM @ strengths_MK
     of_task_NT = np.array(outcomes.tasks)[:, None] == np.array(tasks, str)
     profiles_TK = (of_task_NT.T @ demands_NK) / of_task_NT.sum(0)[:, None]
     explained_NM = levels_M + demands_NK @ strengths_MK.T
-    strays_TM, variance = _strays(of_task_NT, outcomes.scores_NM - explained_NM)
+    strays_TM, variance = strays(of_task_NT, outcomes.scores_NM - explained_NM)
     if len(cards) > 2:
-        variance = _variance_of_joining(of_task_NT, outcomes.scores_NM, predicted_NM, settings)
+        done = of_tasks(of_task_NT, outcomes.scores_NM)
+        predicted_TM = (of_task_NT.T @ predicted_NM) / of_task_NT.sum(0)[:, None]
+        variance = variance_of_joining(done, predicted_TM, likeness_MM, settings.dimensions)
     task_weights_CS, task_offset_S = _recogniser(phi_NC, of_task_NT)
     expected_TM = levels_M + profiles_TK @ strengths_MK.T + strays_TM
     return ItemParameters(
@@ -145,7 +152,7 @@ def _fit(
         prior_mean=_float32(strengths_MK.mean(0)),
         prior_covariance=_float32(LedoitWolf().fit(strengths_MK).covariance_),
         task_variance=np.array([variance], np.float32),
-        exam_ease=_float32(_exam_ease(cards, tasks, expected_TM)),
+        exam_ease=_float32(exam_ease(cards, tasks, expected_TM)),
         known=_float32(np.column_stack([levels_M, strengths_MK, strays_TM.T])),
     )
 
@@ -198,99 +205,6 @@ def _ridges(
         coefficients_CM[:, columns] += fitted.coef_.reshape(len(columns), -1).T
         levels_M[columns] += fitted.intercept_
     return coefficients_CM, levels_M
-
-
-def _strengths(predicted_NM: Floats, dimensions: int) -> NDArray[np.float64]:
-    """The places of candidates along the directions that they have most in common, ``[M, K]``."""
-    _, _, directions_MM = np.linalg.svd(predicted_NM, full_matrices=False)
-    found: NDArray[np.float64] = directions_MM[:dimensions].T
-    return found
-
-
-def _strays(of_task_NT: NDArray[np.bool_], left_NM: Floats) -> tuple[NDArray[np.float64], float]:
-    """How far candidates tuned on stray in each task, ``[T, M]``, and the variance of that.
-
-    Means of what abilities leave over move by chance as well. The variance of strays is how much
-    more they move than that; of each mean is kept what is likely to be no chance.
-    """
-    means_TM, chance_TM, counts_TM = _of_tasks(of_task_NT, left_NM)
-    certain_TM = np.minimum(counts_TM, _ENOUGH)  # few instructions say little of the variance
-    excess = (certain_TM * (means_TM**2 - chance_TM)).sum() / max(1.0, certain_TM.sum())
-    variance = max(0.0, float(excess))
-    return means_TM * variance / np.maximum(variance + chance_TM, 1e-9), variance
-
-
-def _of_tasks(
-    of_task_NT: NDArray[np.bool_], values_NM: Floats
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Means in each task, the variance that chance gives them, and how many they are of: [T, M]."""
-    counts_TM = of_task_NT.T.astype(float) @ ~np.isnan(values_NM)
-    asked_TM = np.maximum(counts_TM, 1)
-    means_TM = of_task_NT.T.astype(float) @ np.nan_to_num(values_NM) / asked_TM
-    return means_TM, np.nanvar(values_NM, axis=0) / asked_TM, counts_TM
-
-
-def _variance_of_joining(
-    of_task_NT: NDArray[np.bool_],
-    scores_NM: NDArray[np.float32],
-    predicted_NM: Floats,
-    settings: ItemResponseSettings,
-) -> float:
-    """The variance of strays of candidates that are not tuned on.
-
-    Abilities were found so that they explain the candidates tuned on; as many dimensions as
-    candidates explain them wholly. So each is left out in turn, and the variance is the one under
-    which its outcomes are most likely, read by the abilities of the others as a card is.
-    """
-    means_TM, chance_TM, counts_TM = _of_tasks(of_task_NT, scores_NM)
-    likelihoods = []
-    for left_out, counts_T in enumerate(counts_TM.T):
-        others_NO = np.delete(predicted_NM, left_out, axis=1)
-        strengths_OK = _strengths(others_NO, settings.dimensions)
-        task_NT = of_task_NT[:, counts_T > 0]
-        profiles_TK = task_NT.T @ (others_NO @ strengths_OK) / task_NT.sum(0)[:, None]
-        spread_KK = LedoitWolf().fit(strengths_OK).covariance_
-        covariance_TT = profiles_TK @ spread_KK @ profiles_TK.T + _ANY_LEVEL
-        covariance_TT += np.diag(chance_TM[counts_T > 0, left_out])
-        beyond_T = means_TM[counts_T > 0, left_out] - profiles_TK @ strengths_OK.mean(0)
-        likelihoods.append(_Likelihood(beyond_T, covariance_TT))
-    found = minimize_scalar(
-        lambda log_variance: -sum(each(np.exp(log_variance)) for each in likelihoods),
-        bounds=np.log(_VARIANCES),
-        method="bounded",
-    )
-    return float(np.exp(found.x))
-
-
-class _Likelihood:
-    """Log-likelihood of values that are normal, of more variance than their covariance says."""
-
-    def __init__(self, values_T: Floats, covariance_TT: Floats) -> None:
-        """Solved once, for all variances."""
-        self._energy_T, directions_TT = eigh(covariance_TT)
-        self._along_T = directions_TT.T @ values_T
-
-    def __call__(self, variance: float) -> float:
-        """Up to a constant; ``variance`` is added to each value's own."""
-        energy_T = self._energy_T + variance
-        return float(-0.5 * (np.log(energy_T) + self._along_T**2 / energy_T).sum())
-
-
-def _exam_ease(
-    cards: Sequence[CapabilityCard], tasks: Sequence[str], expected_TM: Floats
-) -> NDArray[np.float64]:
-    """How much more of a task's questions in the aptitude test are done than of others, ``[T]``.
-
-    Some twenty questions drawn of a task are easier or harder than most of it, for all alike. What
-    the cards of known candidates say beyond their outcomes tells how much; 0 where no card has it.
-    """
-    beyond: dict[str, list[float]] = {}
-    for card, expected_T in zip(cards, expected_TM.T, strict=True):
-        expected = dict(zip(tasks, expected_T, strict=True))
-        for result in card.tasks:
-            if result.task in expected:
-                beyond.setdefault(result.task, []).append(result.accuracy - expected[result.task])
-    return np.array([np.mean(beyond.get(task, 0.0)) for task in tasks])
 
 
 def _recogniser(

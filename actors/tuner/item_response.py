@@ -128,14 +128,13 @@ def _fit(
     predicted_NM = (phi_NC - centre_C) @ coefficients_CM
     likeness_MM = predicted_NM.T @ predicted_NM
     strengths_MK = strengths(likeness_MM, settings.dimensions)
-    demands_NK = predicted_NM @ strengths_MK
     of_task_NT = np.array(outcomes.tasks)[:, None] == np.array(tasks, str)
-    profiles_TK = (of_task_NT.T @ demands_NK) / of_task_NT.sum(0)[:, None]
-    explained_NM = levels_M + demands_NK @ strengths_MK.T
+    predicted_TM = (of_task_NT.T @ predicted_NM) / of_task_NT.sum(0)[:, None]
+    profiles_TK = predicted_TM @ strengths_MK
+    explained_NM = levels_M + predicted_NM @ strengths_MK @ strengths_MK.T
     strays_TM, variance = strays(of_task_NT, outcomes.scores_NM - explained_NM)
     if len(cards) > 2:
         done = of_tasks(of_task_NT, outcomes.scores_NM)
-        predicted_TM = (of_task_NT.T @ predicted_NM) / of_task_NT.sum(0)[:, None]
         variance = variance_of_joining(done, predicted_TM, likeness_MM, settings.dimensions)
     task_weights_CS, task_offset_S = _recogniser(phi_NC, of_task_NT)
     expected_TM = levels_M + profiles_TK @ strengths_MK.T + strays_TM

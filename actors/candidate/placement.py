@@ -75,9 +75,14 @@ def variables(resources: Resources) -> dict[str, str]:
     """Environment of the engine's processes; empty on GPUs.
 
     By default vLLM pins its threads to the machine's cores as if it were alone there, so that
-    several replicas crowd on the same ones; and Ray sets one OpenMP thread for most actors.
+    several replicas crowd on the same ones; threads that wait spin, and take the cores from others;
+    and Ray sets one OpenMP thread for most actors.
     """
     if resources.gpus:
         return {}
     threads = str(max(1, math.floor(resources.cpus)))
-    return {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": threads}
+    return {
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }

@@ -135,6 +135,7 @@ def test_a_vllm_candidate_on_cpus_holds_the_cpus_it_asks_for(tmp_path: Any) -> N
     assert config.accelerator_config.kind == "cpu"
     assert config.placement_group_config == {"bundles": [{"CPU": 2.0}]}
     assert config.runtime_env["env_vars"]["OMP_NUM_THREADS"] == "2"
+    assert config.runtime_env["env_vars"]["OMP_WAIT_POLICY"] == "PASSIVE"
     assert config.engine_kwargs == {"dtype": "float32", "kv_cache_memory_bytes": 1 << 30}
     assert config.deployment_config["autoscaling_config"]["max_replicas"] == 3
     routing = config.deployment_config["request_router_config"]

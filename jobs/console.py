@@ -24,14 +24,18 @@ class Result(NamedTuple):
 
 
 def listen(quiet: bool) -> None:
-    """Sends logs to stderr: ours from INFO on, others' warnings; errors alone if ``quiet``."""
+    """Sends logs to stderr: ours from INFO on, others' warnings; errors alone if ``quiet``.
+
+    Ours have a handler of their own: Ray's LLM library takes the root's away when it is imported.
+    """
+    stderr = _Stderr()
     logging.basicConfig(
-        level=logging.ERROR if quiet else logging.WARNING,
-        format="%(message)s",
-        handlers=[_Stderr()],
+        level=logging.ERROR if quiet else logging.WARNING, format="%(message)s", handlers=[stderr]
     )
     for name in OURS:
-        logging.getLogger(name).setLevel(logging.ERROR if quiet else logging.INFO)
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.ERROR if quiet else logging.INFO)
+        logger.handlers, logger.propagate = [stderr], False
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' own progress bars
 
 

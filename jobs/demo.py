@@ -28,6 +28,7 @@ def run(settings: Settings) -> Result:
     """Ends with the table of instruction, scores, chosen candidate and answer."""
     from rich.console import Console
 
+    from actors.router.app import serving
     from jobs import examine_candidates, prepare_models, tune_selector
     from jobs.ray_session import ray_session
 
@@ -35,8 +36,10 @@ def run(settings: Settings) -> Result:
     with ray_session(settings.ray):
         _step("2/4 aptitude test", examine_candidates.run(settings))
         _step("3/4 tuning", tune_selector.run(settings))
-        log.info("4/4 serving, and ten instructions for model '%s'", settings.router.auto_name)
-        answers = list(ask(settings))
+        model = settings.router.auto_name
+        log.info("4/4 serving, and ten instructions for model '%s'", model)
+        with serving(settings) as url:
+            answers = list(ask(url, model))
     console = Console()
     if not console.is_terminal:
         console.width = 160  # a log has no width of its own
@@ -49,24 +52,21 @@ def _step(name: str, result: Result) -> None:
     log.info("%s", "\n  ".join([name, *result.lines]))
 
 
-def ask(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Serves the zoo, asks each instruction with the official client, and stops serving."""
+def ask(url: str, model: str) -> Iterator[dict[str, Any]]:
+    """Asks each instruction with the official client; answers, and why they are whose they are."""
     from openai import OpenAI
 
-    from actors.router.app import serving
-
-    with serving(settings) as url:
-        client = OpenAI(base_url=url, api_key="none", timeout=300)
-        for instruction in INSTRUCTIONS:
-            reply = client.chat.completions.create(
-                model=settings.router.auto_name,
-                messages=[{"role": "user", "content": instruction}],
-                max_tokens=24,
-                temperature=0,
-            )
-            choice: dict[str, Any] = (reply.model_extra or {})["model_sat"]
-            answer = reply.choices[0].message.content or ""
-            yield {"instruction": instruction, "answer": " ".join(answer.split()), **choice}
+    client = OpenAI(base_url=url, api_key="none", timeout=300)
+    for instruction in INSTRUCTIONS:
+        reply = client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": instruction}],
+            max_tokens=24,
+            temperature=0,
+        )
+        choice: dict[str, Any] = (reply.model_extra or {})["model_sat"]
+        answer = reply.choices[0].message.content or ""
+        yield {"instruction": instruction, "answer": " ".join(answer.split()), **choice}
 
 
 def answers_table(answers: list[dict[str, Any]]) -> Any:

@@ -53,13 +53,21 @@ def ray_session(settings: RaySettings) -> Iterator[Nodes]:
             ray.shutdown()
 
 
-def _silence_ray_data() -> None:
-    """Ray Data has a handler and progress bars of its own, besides its file."""
+def _silence_libraries() -> None:
+    """Ray's libraries have handlers of their own, besides their files; Ray Data has bars as well.
+
+    Its LLM library gives the root logger one when it is imported, that tells everything in JSON. So
+    a job that serves imports what it serves with before its session begins.
+    """
     import ray.data
 
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
     for handler in logging.getLogger("ray.data").handlers:
         if type(handler).__module__ == "ray._private.log":
             handler.setLevel(logging.CRITICAL)
+    for handler in logging.getLogger().handlers:
+        if type(handler.formatter).__module__ == "ray._common.formatters":
+            handler.setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
 
@@ -99,7 +107,7 @@ def _connect(settings: RaySettings) -> None:
             f"{python_there}, and this job Ray {ray_here} on Python {python_here}; both must be "
             "the same"
         ) from error
-    _silence_ray_data()
+    _silence_libraries()
 
 
 def _knock(address: str) -> None:

@@ -1,7 +1,7 @@
 """Calibration: from a selector's log-odds to frequencies, and how far off they are.
 
 Platt scaling: Pr(right) = sigmoid(slope * log-odds + bias), slope and bias fitted to outcomes that
-were not trained on. With a positive slope it changes no choice among candidates.
+were not trained on. The slope is positive, so that it changes no choice among candidates.
 """
 
 import math
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.optimize import bisect
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 BINS = 15
@@ -29,11 +30,22 @@ class Calibration(NamedTuple):
 
 
 def fit_calibration(log_odds: Sequence[float], right: Sequence[bool]) -> Calibration | None:
-    """The maximum-likelihood fit; None where all outcomes are right or none is."""
+    """The maximum-likelihood fit; None where all outcomes are right or none is.
+
+    Where the best slope is not positive, log-odds say nothing of these outcomes, and it would turn
+    choices round. Then the slope is 1, and the bias makes scores as high as outcomes on average.
+    """
     if len(set(right)) < 2:
         return None
-    fit = LogisticRegression(C=np.inf).fit(np.asarray(log_odds)[:, None], right)
-    return Calibration(float(fit.coef_[0, 0]), float(fit.intercept_[0]))
+    log_odds_N = np.asarray(log_odds, np.float64)
+    fit = LogisticRegression(C=np.inf).fit(log_odds_N[:, None], right)
+    slope, bias = float(fit.coef_[0, 0]), float(fit.intercept_[0])
+    if slope > 0:
+        return Calibration(slope, bias)
+    share = float(np.mean(right))
+    bounds = logit(share) - log_odds_N.max() - 1, logit(share) - log_odds_N.min() + 1
+    alone = bisect(lambda bias: expit(log_odds_N + bias).mean() - share, *bounds)
+    return Calibration(1.0, float(alone))
 
 
 def calibration_error(probabilities_N: NDArray[np.floating], right: Sequence[bool]) -> float:

@@ -18,6 +18,19 @@ def test_the_fit_finds_slope_and_bias() -> None:
     assert calibration_error(found.probabilities(log_odds_N), right_N.tolist()) < 0.02
 
 
+def test_log_odds_that_tell_nothing_turn_no_choice_round() -> None:
+    log_odds_N = np.array([-9.0, -8.0, -7.0, -8.5])
+    right = [True, False, False, False]
+    found = fit_calibration(log_odds_N.tolist(), right)
+    assert found is not None
+    assert found.slope == 1
+    assert found.probabilities(log_odds_N).mean() == pytest.approx(0.25)
+    alike = fit_calibration([-8.0] * 4, right)
+    assert alike is not None
+    assert alike.slope > 0
+    assert alike.probabilities(np.array([-8.0])) == pytest.approx(0.25)
+
+
 def test_outcomes_that_are_all_alike_cannot_be_fitted() -> None:
     assert fit_calibration([1.0, 2.0], [True, True]) is None
 

@@ -239,10 +239,13 @@ class StageSettings(Section):
 
 
 class RefinementSettings(Section):
-    """Which right outcomes in hard questions are believed (paper: Data Refinement)."""
+    """Which right outcomes are believed (paper: Data Refinement); never one that failed a test."""
 
     hard_share: float = Field(
-        0.2, ge=0, le=1, description="a question is hard if at most this share is right"
+        0.2,
+        ge=0,
+        le=1,
+        description="a question is hard if at most this share is right; 0: all are believed",
     )
     untested: Literal["keep", "drop"] = Field(
         "keep", description="right outcomes in hard questions that no circle test was made of"

@@ -20,7 +20,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import ray
 import ray.train
@@ -30,7 +29,6 @@ from torch import nn
 
 from actors.candidate.fitting import Claim
 from actors.examiner.card import CapabilityCard
-from actors.examiner.outcomes import outcome_matrix, split_position
 from actors.selector import checkpoint
 from actors.selector.item_response import ItemResponse, pool_of
 from actors.selector.network import ModelSat, create
@@ -39,8 +37,7 @@ from actors.tuner.calibration import fit_calibration
 from actors.tuner.course import Course, Step, Worker
 from actors.tuner.groups import groups_of
 from actors.tuner.item_response import ItemResponseLearner
-from actors.tuner.refinement import refined
-from actors.tuner.samples import Record, Samples, read_samples
+from actors.tuner.samples import Record, Samples, read_samples, train_matrix
 from actors.tuner.sharding import copy_weights, shard
 from actors.tuner.steps import Prediction, figures, log_odds_and_marks, predict
 from actors.tuner.tracking import Tracker, check_packages, start_trackers
@@ -139,14 +136,14 @@ def _item_response(config: dict[str, Any]) -> dict[str, Any]:
     assert isinstance(settings.selector, ItemResponseSettings), settings.selector
     torch.set_num_threads(settings.tuning.cpus_per_worker)
     data = f"tuning/{config['run']}/data"
-    raw = conform(store.read_table(f"{data}/outcomes.parquet"), OUTCOMES, "outcomes")
-    outcomes = outcome_matrix(
-        store.read_table(f"{data}/questions.parquet"), refined(raw, settings.tuning.refinement)
+    train = train_matrix(
+        store.read_table(f"{data}/outcomes.parquet"),
+        store.read_table(f"{data}/questions.parquet"),
+        settings.tuning.held_out,
+        settings.tuning.refinement,
     )
-    positions_N = np.array([split_position(prompt) for prompt in outcomes.prompts])
     samples = _read_data(store, config["run"], settings)
     pool = pool_of(settings.selector, store, "cuda" if settings.tuning.use_gpu else "cpu")
-    train = outcomes.questions(np.flatnonzero(positions_N >= settings.tuning.held_out))
     cards = _cards(store, data)
     model = ItemResponseLearner(pool, settings.selector, settings.tuning.seed).fit(train, cards)
     tuned_on: dict[str, Any] = config["tuned_on"] | {

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from actors.examiner.card import CapabilityCard
-from actors.examiner.outcomes import split_position
+from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix, split_position
 from actors.examiner.questions import question_text
 from actors.tuner.refinement import BY_DEFAULT, refined
 from cluster.errors import TableError
@@ -71,6 +72,24 @@ def read_samples(
             f"on; candidates: {', '.join(train)}"
         )
     return samples
+
+
+def train_matrix(
+    outcomes: pa.Table,
+    questions: pa.Table,
+    held_out: float,
+    refinement: RefinementSettings = BY_DEFAULT,
+) -> OutcomeMatrix:
+    """The outcomes that ``read_samples`` gives to train on, of all candidates, as a matrix.
+
+    Raises:
+        TableError: as ``outcome_matrix``.
+    """
+    believed = refined(conform(outcomes, OUTCOMES, "outcomes"), refinement)
+    # Without its circle test, for a matrix says of those that failed that they are wrong.
+    matrix = outcome_matrix(questions, believed.drop_columns(["circle"]))
+    positions_N = np.array([split_position(prompt) for prompt in matrix.prompts])
+    return matrix.questions(np.flatnonzero(positions_N >= held_out))
 
 
 def _check_cards(outcomes: pa.Table, cards: dict[str, CapabilityCard]) -> None:

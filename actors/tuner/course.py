@@ -143,7 +143,8 @@ class Course:
             StoreError: a file is damaged; the message names it.
         """
         progress = _progress(folder / _PROGRESS)
-        self._enter(progress["stage"])
+        if progress["stage"] != self._stage:  # workers can be joined for a stage once only
+            self._enter(progress["stage"])
         self._step = int(progress["step"])
         learning = self._learning()
         weights = _tensors(folder / _NETWORK)

@@ -1,9 +1,10 @@
 """Weights and gradients on several workers, in torch's terms: nothing here knows Ray.
 
 With DDP each worker holds all weights and only gradients are joined. With FSDP each worker holds
-a share of every tensor, and of its gradient and the optimiser's state; networks are sharded in
-place, so they go on under their names. It is torch's ``fully_shard`` rather than the older class
-that Ray's ``prepare_model`` knows, for it runs on CPUs (gloo) as well and can be tested there.
+a share of every tensor that learns, and of its gradient and the optimiser's state; networks are
+sharded in place, so they go on under their names. It is torch's ``fully_shard`` rather than the
+older class that Ray's ``prepare_model`` knows, for it runs on CPUs (gloo) as well and can be tested
+there.
 
 Everything here that gathers or shards is collective: all workers must call it, in one order.
 """
@@ -22,17 +23,20 @@ from actors.selector.network import ModelSat
 
 
 def shard(model: ModelSat) -> None:
-    """Shards a network in place over all workers of the process group.
+    """Shards what learns of a network in place over all workers of the process group.
 
     The decoder's layers are gathered one at a time. All else is gathered for the whole pass: the
-    encoder runs once a card, so workers do not call its layers equally often.
+    encoder runs once a card, so workers do not call its layers equally often. Frozen weights stay
+    whole: what they say is remembered, so they are read outside the pass, each worker at its own
+    times, when nothing could be gathered.
     """
     mesh = init_device_mesh(model.device.type, (torch.distributed.get_world_size(),))
     layers = model.decoder._no_split_modules or ()
     for module in list(model.decoder.modules()):
-        if type(module).__name__ in layers:
+        if type(module).__name__ in layers and any(w.requires_grad for w in module.parameters()):
             fully_shard(module, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+    frozen = {weight for weight in model.parameters() if not weight.requires_grad}
+    fully_shard(model, mesh=mesh, ignored_params=frozen)
 
 
 @contextmanager

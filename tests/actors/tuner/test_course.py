@@ -125,6 +125,42 @@ def test_a_selector_without_parts_of_its_own_begins_with_stage_2(
     assert course.done == course.total == len(steps) > 0
 
 
+@pytest.mark.parametrize(
+    ("capability", "first_epochs", "broken_off_after", "entered"),
+    [("text", 2, 7, [1, 2]), ("text", 2, 1, [1, 2]), ("words", 0, 1, [2])],
+)
+def test_a_resumed_course_enters_each_stage_once(
+    tiny_sources: Callable[..., SelectorSettings],
+    records: list[Record],
+    tmp_path: Path,
+    capability: str,
+    first_epochs: int,
+    broken_off_after: int,
+    entered: list[int],
+) -> None:
+    stage1 = StageSettings(epochs=first_epochs, lr=1e-2)
+    tuning = TUNING.model_copy(update={"stage1": stage1})
+
+    def fresh() -> ModelSat:
+        return create(tiny_sources(capability=capability), Store(str(tmp_path)), seed=0)
+
+    broken = Course(fresh(), records, tuning)
+    for _ in islice(broken.steps(), broken_off_after):
+        pass
+    broken.save(tmp_path)
+    stages: list[int] = []
+
+    def noted(model: ModelSat, stage: int) -> ModelSat:
+        stages.append(stage)
+        return model
+
+    course = Course(fresh(), records, tuning, wrap=noted)
+    course.resume(tmp_path)
+    assert course.done == broken_off_after
+    assert len(list(course.steps())) == course.total - broken_off_after
+    assert stages == entered
+
+
 class Recorder(nn.Module):
     """Stands for what joins workers; notes the rows that pass."""
 

@@ -28,7 +28,10 @@ TUNING = TuningSettings(
     stage1=StageSettings(epochs=1, lr=1e-2),
     stage2=StageSettings(epochs=2, lr=1e-3, lr_scale=5.0),
 )
-STEPS, BROKEN_OFF_AFTER = 6, 4
+BROKEN_OFF_AFTER = 3
+FROZEN = TUNING.model_copy(update={"frozen_layers": 2, "tune_encoder": False})
+# No part of its own, so that the first stage is the one that is sharded.
+ONE_STAGE = TUNING.model_copy(update={"stage1": StageSettings(epochs=0, lr=1e-2)})
 
 
 def ddp(model: ModelSat, stage: int) -> nn.Module:
@@ -42,7 +45,13 @@ def fsdp(model: ModelSat, stage: int) -> nn.Module:
     return model
 
 
-def work(rank: int, folder: Path, sources: SelectorSettings, records: list[Record]) -> None:
+def work(
+    rank: int,
+    folder: Path,
+    sources: SelectorSettings,
+    tuning: TuningSettings,
+    records: list[Record],
+) -> None:
     """Both ways from start to end, and FSDP once more from the middle."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
@@ -52,11 +61,11 @@ def work(rank: int, folder: Path, sources: SelectorSettings, records: list[Recor
 
     def tuned(wrap: Any, state: Path | None = None, broken_off: bool = False) -> None:
         model = create(sources, Store(str(folder)), seed=0)
-        course = Course(model, records, TUNING, worker, wrap)
+        course = Course(model, records, tuning, worker, wrap)
         if state:
             course.resume(state)
         steps = list(islice(course.steps(), BROKEN_OFF_AFTER if broken_off else None))
-        assert len(steps) == (STEPS - BROKEN_OFF_AFTER if state else course.done)
+        assert len(steps) == course.done - (BROKEN_OFF_AFTER if state else 0)
         if broken_off:
             course.save(folder / "state" if rank == 0 else None)
         else:
@@ -74,13 +83,26 @@ def work(rank: int, folder: Path, sources: SelectorSettings, records: list[Recor
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("selector", "tuning"),
+    [
+        ({}, TUNING),
+        ({}, FROZEN),
+        ({"layers": 3, "order": "instruction-first", "capability_layer": 2}, FROZEN),
+        ({"capability": "words"}, ONE_STAGE),
+    ],
+)
 def test_sharded_workers_tune_as_whole_ones_do(
-    tiny_sources: Callable[..., SelectorSettings], world: Any, tmp_path: Path
+    tiny_sources: Callable[..., SelectorSettings],
+    world: Any,
+    tmp_path: Path,
+    selector: dict[str, Any],
+    tuning: TuningSettings,
 ) -> None:
     records = read_samples(world.outcomes, world.questions, world.cards, 0.2).train
     (tmp_path / "state").mkdir()
-    sources = tiny_sources()
-    spawn(work, (tmp_path, sources, records), nprocs=2)  # type: ignore[no-untyped-call]
+    sources = tiny_sources(**selector)
+    spawn(work, (tmp_path, sources, tuning, records), nprocs=2)  # type: ignore[no-untyped-call]
     found = {file.stem: load_file(file) for file in tmp_path.glob("*.safetensors")}
     assert found.keys() == {f"{way}-{n}" for way in ("ddp", "fsdp", "fsdp-resumed") for n in (0, 1)}
     untuned = dict(create(sources, Store(str(tmp_path)), seed=0).named_parameters())
@@ -92,6 +114,6 @@ def test_sharded_workers_tune_as_whole_ones_do(
     assert any(not torch.equal(found["ddp-0"][name], untuned[name]) for name in untuned)
     # The states are whole: one worker alone can read them.
     alone = create(sources, Store(str(tmp_path)), seed=0)
-    course = Course(alone, records, TUNING)
+    course = Course(alone, records, tuning)
     course.resume(tmp_path / "state")
-    assert course.done > 0
+    assert course.done == BROKEN_OFF_AFTER

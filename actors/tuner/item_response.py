@@ -42,6 +42,7 @@ from actors.tuner.abilities import (
     strengths,
     variance_of_joining,
 )
+from actors.tuner.samples import check_cards
 from cluster.errors import TableError
 from cluster.settings import ItemResponseSettings
 
@@ -84,12 +85,8 @@ def _cards_of(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[
         raise TableError(
             f"outcomes: strengths are told by comparing; found {len(outcomes.candidates)} candidate"
         )
+    check_cards(outcomes.candidates, by_id)
     for candidate, scores_N in zip(outcomes.candidates, outcomes.scores_NM.T, strict=True):
-        if candidate not in by_id:
-            raise TableError(
-                f"outcomes: candidate '{candidate}' has no capability card; "
-                f"cards: {', '.join(sorted(by_id)) or 'none'}"
-            )
         if np.isnan(scores_N).all():
             raise TableError(f"outcomes: candidate '{candidate}' was asked no question")
     found = [by_id[candidate] for candidate in outcomes.candidates]

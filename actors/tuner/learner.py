@@ -14,7 +14,7 @@ from actors.examiner.outcomes import OutcomeMatrix
 from actors.selector.network import create
 from actors.selector.scoring import Selector
 from actors.tuner.course import Course
-from actors.tuner.samples import Record
+from actors.tuner.samples import Record, check_cards, teaching
 from cluster.errors import SettingsError
 from cluster.settings import SelectorSettings, TuningSettings
 from cluster.store import Store
@@ -48,23 +48,28 @@ class ModelSatLearner:
 
         Raises:
             StoreError: a source of the networks is not there.
-            TableError: as ``groups_of``.
+            TableError: a candidate has no card, or as ``teaching`` and ``groups_of``.
         """
         device = "cuda" if self._tuning.use_gpu else "cpu"
+        taught = records(outcomes, cards)  # errors before any work
         model = create(self._selector, self._store, self._tuning.seed).to(device)
-        for _ in Course(model, records(outcomes, cards), self._tuning).steps():
+        for _ in Course(model, taught, self._tuning).steps():
             pass
         return Selector(model)
 
 
 def records(outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> list[Record]:
-    """What each candidate got right and wrong, sorted by id; those with both."""
+    """What each candidate got right and wrong, sorted by id; those with both.
+
+    Raises:
+        TableError: a candidate has no card, or as ``teaching``.
+    """
+    by_id = {card.model_id: card for card in cards}
+    check_cards(outcomes.candidates, by_id)
     texts = np.array(outcomes.texts, dtype=object)
     found = []
-    for card in sorted(cards, key=lambda card: card.model_id):
-        scores_N = outcomes.of([card.model_id]).scores_NM[:, 0]
+    for candidate, scores_N in zip(outcomes.candidates, outcomes.scores_NM.T, strict=True):
         right = texts[scores_N >= RIGHT].tolist()
         wrong = texts[scores_N < RIGHT].tolist()  # neither holds what was not asked
-        if right and wrong:
-            found.append(Record(card, right, wrong))
-    return found
+        found.append(Record(by_id[candidate], right, wrong))
+    return teaching(sorted(found, key=lambda record: record.card.model_id))

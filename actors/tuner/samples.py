@@ -5,7 +5,7 @@ Owns which questions are trained on and which are held out. What is compared wit
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +55,7 @@ def read_samples(
     """
     outcomes = conform(outcomes, OUTCOMES, "outcomes")
     by_id = {card.model_id: card for card in cards}
-    _check_cards(outcomes, by_id)
+    check_cards(outcomes["model_id"].to_pylist(), by_id)
     sides = _texts(questions, held_out)
     train: dict[str, Record] = {}
     kept: dict[str, Record] = {}
@@ -65,13 +65,8 @@ def read_samples(
     ):
         records.update({name: Record(card, [], []) for name, card in sorted(by_id.items())})
         _fill(records, rows, sides, side)
-    samples = Samples(_useful(train), [record for record in kept.values() if any(record[1:])])
-    if not samples.train:
-        raise TableError(
-            "outcomes: no candidate has both a right (score >= 0.5) and a wrong outcome to train "
-            f"on; candidates: {', '.join(train)}"
-        )
-    return samples
+    measured = [record for record in kept.values() if record.right or record.wrong]
+    return Samples(teaching([*train.values()]), measured)
 
 
 def train_matrix(
@@ -92,8 +87,9 @@ def train_matrix(
     return matrix.questions(np.flatnonzero(positions_N >= held_out))
 
 
-def _check_cards(outcomes: pa.Table, cards: dict[str, CapabilityCard]) -> None:
-    lacking = sorted(set(outcomes["model_id"].to_pylist()) - cards.keys())
+def check_cards(candidates: Iterable[str], cards: Mapping[str, CapabilityCard]) -> None:
+    """Raises TableError if a candidate of outcomes has no card among ``cards``, by its id."""
+    lacking = sorted(set(candidates) - cards.keys())
     if lacking:
         raise TableError(
             f"outcomes: candidate '{lacking[0]}' has no capability card; "
@@ -128,13 +124,25 @@ def _fill(
             (record.right if score >= RIGHT else record.wrong).append(text)
 
 
-def _useful(records: dict[str, Record]) -> list[Record]:
-    for name, record in records.items():
-        if not (record.right and record.wrong):
+def teaching(records: Sequence[Record]) -> list[Record]:
+    """The records that MODEL-SAT can learn from: those with both right and wrong outcomes.
+
+    Raises:
+        TableError: there is none.
+    """
+    found = [record for record in records if record.right and record.wrong]
+    if not found:
+        names = ", ".join(record.card.model_id for record in records)
+        raise TableError(
+            "outcomes: no candidate has both a right (score >= 0.5) and a wrong outcome to train "
+            f"on; candidates: {names}"
+        )
+    for card, right, wrong in records:
+        if not (right and wrong):
             logger.warning(
                 "candidate '%s' is left out of tuning: %d right and %d wrong outcomes",
-                name,
-                len(record.right),
-                len(record.wrong),
+                card.model_id,
+                len(right),
+                len(wrong),
             )
-    return [record for record in records.values() if record.right and record.wrong]
+    return found

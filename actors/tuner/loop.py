@@ -71,12 +71,17 @@ def tune(
 
     Raises:
         SettingsError: the package of a tracker is not installed.
-        TableError: as ``read_samples`` and ``groups_of``; or the cards are of different aptitude
-            tests.
+        TableError: as ``read_samples`` and ``groups_of``; or no outcome is of a held-out question;
+            or the cards are of different aptitude tests.
     """
     tuning = settings.tuning
     check_packages(tuning.track_with)  # errors before any work
     samples = read_samples(outcomes, questions, cards, tuning.held_out, tuning.refinement)
+    if not samples.held_out:
+        raise TableError(
+            "outcomes: none is of a question that is held out to measure with; key "
+            f"'tuning.held_out', which is {tuning.held_out}, must be greater, or questions more"
+        )
     groups_of(samples.train, tuning)
     tuned_on = {
         "zoo": zoo_name,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix, split_position
@@ -17,7 +18,7 @@ from actors.examiner.questions import question_text
 from actors.tuner.refinement import BY_DEFAULT, refined
 from cluster.errors import TableError
 from cluster.settings import RefinementSettings
-from cluster.tables import OUTCOMES, RIGHT, conform
+from cluster.tables import RIGHT, check_outcomes
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +47,16 @@ def read_samples(
 ) -> Samples:
     """Joins OUTCOMES with QUESTIONS and cards, and holds out a share of the questions.
 
-    What is trained on is refined; what is held out is measured as it is.
+    What is trained on is refined; what is held out is measured as it is. Outcomes that failed
+    (``error``) are none.
 
     Raises:
-        TableError: ``outcomes`` are no OUTCOMES, a candidate of them has no card, an outcome names
-            no question of ``questions``, or no candidate has both right and wrong outcomes to
-            train on.
+        TableError: as ``check_outcomes``; or a candidate of ``outcomes`` has no card, an outcome
+            names no question of ``questions``, or no candidate has both right and wrong outcomes
+            to train on.
     """
-    outcomes = conform(outcomes, OUTCOMES, "outcomes")
+    outcomes = check_outcomes(outcomes, "outcomes")
+    outcomes = outcomes.filter(pc.is_null(outcomes["error"]))
     by_id = {card.model_id: card for card in cards}
     check_cards(outcomes["model_id"].to_pylist(), by_id)
     sides = _texts(questions, held_out)
@@ -80,7 +83,7 @@ def train_matrix(
     Raises:
         TableError: as ``outcome_matrix``.
     """
-    believed = refined(conform(outcomes, OUTCOMES, "outcomes"), refinement)
+    believed = refined(check_outcomes(outcomes, "outcomes"), refinement)
     # Without its circle test, for a matrix says of those that failed that they are wrong.
     matrix = outcome_matrix(questions, believed.drop_columns(["circle"]))
     positions_N = np.array([split_position(prompt) for prompt in matrix.prompts])

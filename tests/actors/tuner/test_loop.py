@@ -45,6 +45,13 @@ def test_cards_of_different_tests_are_an_error(settings: Settings, world: Any) -
         tune(settings, "toy", cards, world.questions, world.outcomes, Store(settings.store))
 
 
+def test_nothing_held_out_is_an_error(settings: Settings, world: Any) -> None:
+    tuning = settings.tuning.model_copy(update={"held_out": 1e-9})
+    settings = settings.model_copy(update={"tuning": tuning})
+    with pytest.raises(TableError, match=r"'tuning\.held_out', which is 1e-09, must be greater"):
+        tune(settings, "toy", world.cards, world.questions, world.outcomes, Store(settings.store))
+
+
 def test_tuning_that_does_not_fit_is_said(settings: Settings) -> None:
     check_all_fit([claim(settings)], [{"CPU": 2}])
     with pytest.raises(SettingsError, match="tuning lacks CPU: 2 of it need 2, the cluster has 1"):

@@ -60,6 +60,36 @@ def test_an_unknown_question_is_an_error(world: Any) -> None:
         read_samples(world.outcomes, world.questions.slice(1), world.cards, 0.2)
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"score": 7.0}, r"'score' must lie in \[0, 1\]; rows \[144\] hold \[7\.0\]"),
+        ({"score": -3.0}, r"'score' must lie in \[0, 1\]; rows \[144\] hold \[-3\.0\]"),
+        ({"question_id": "history-0"}, r"may stand in one row only; .*'m0', 'history-0'"),
+    ],
+)
+def test_outcomes_that_break_the_rules_are_refused(
+    world: Any, more: dict[str, Any], message: str
+) -> None:
+    row = {"model_id": "m0", "question_id": "another", "score": 1.0} | more
+    outcomes = pa.concat_tables([world.outcomes, from_rows([row], OUTCOMES)])
+    with pytest.raises(TableError, match=message):
+        read_samples(outcomes, world.questions, world.cards, 0.2)
+
+
+def test_outcomes_that_failed_are_none(world: Any) -> None:
+    rows = [
+        row | ({"score": 0.0, "error": "timeout"} if number % 5 == 0 else {})
+        for number, row in enumerate(world.outcomes.to_pylist())
+    ]
+    answered = [row for row in rows if not row["error"]]
+    with_failed, without = (
+        read_samples(from_rows(each, OUTCOMES), world.questions, world.cards, 0.2)
+        for each in (rows, answered)
+    )
+    assert with_failed == without
+
+
 def test_a_candidate_that_is_always_right_is_skipped(
     world: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,8 +7,9 @@ another selector, or candidates that join and leave, while requests go on being 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from threading import Lock
 from typing import NamedTuple
 
 from actors.examiner.card import CapabilityCard
@@ -34,14 +35,31 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True)
 class _Loaded:
+    """A selector and who is in service; its methods are for threads."""
+
     name: str
     scorer: Scorer
     cards: list[CapabilityCard]
+    # A tokenizer serves one thread at a time. It is held by the thread, which goes on when whoever
+    # waits for it has left, and belongs to the scorer: another selector may be warmed up meanwhile.
+    reading: Lock = field(default_factory=Lock)
 
     @cached_property
     def nearest(self) -> NearestTasks:
         """Made when somebody asks for tasks."""
         return NearestTasks(encoder_of(self.scorer), self.cards[0])
+
+    def scores(self, instructions: list[str]) -> list[Scored]:
+        """As ``SelectorDeployment.scores``."""
+        with self.reading:
+            scores_NM = self.scorer.scores(instructions, self.cards)
+        ids = [card.model_id for card in self.cards]
+        return [Scored(self.name, dict(zip(ids, row, strict=True))) for row in scores_NM.tolist()]
+
+    def tasks(self, instructions: list[str], count: int) -> list[list[Near]]:
+        """As ``SelectorDeployment.tasks``."""
+        with self.reading:
+            return self.nearest.of(instructions, count)
 
 
 class SelectorDeployment:
@@ -69,7 +87,6 @@ class SelectorDeployment:
         self._roster = read_roster(self._store)
         self._loaded = self._load_for(self._roster)
         self._gathered = Gathering(self._score, max_batch)
-        self._reading = asyncio.Lock()  # a tokenizer serves one thread at a time
         self._watching = asyncio.get_running_loop().create_task(self._watch(watch_seconds))
 
     async def scores(self, instructions: list[str]) -> list[Scored]:
@@ -78,16 +95,10 @@ class SelectorDeployment:
 
     async def tasks(self, instructions: list[str], count: int) -> list[list[Near]]:
         """Of each instruction: the nearest core tasks of the aptitude test."""
-        async with self._reading:
-            loaded = self._loaded
-            return await asyncio.to_thread(lambda: loaded.nearest.of(instructions, count))
+        return await asyncio.to_thread(self._loaded.tasks, instructions, count)
 
     async def _score(self, instructions: list[str]) -> list[Scored]:
-        loaded = self._loaded
-        async with self._reading:
-            scores_NM = await asyncio.to_thread(loaded.scorer.scores, instructions, loaded.cards)
-        ids = [card.model_id for card in loaded.cards]
-        return [Scored(loaded.name, dict(zip(ids, row, strict=True))) for row in scores_NM.tolist()]
+        return await asyncio.to_thread(self._loaded.scores, instructions)
 
     async def _watch(self, seconds: float) -> None:
         while True:
@@ -108,10 +119,8 @@ class SelectorDeployment:
         ids = [id for id in dict.fromkeys([*started, *joined]) if id not in roster.left]
         before = getattr(self, "_loaded", None)
         if before and before.name == name:  # weights stay; only who is in service changed
-            loaded = _Loaded(
-                name, before.scorer, load_cards(self._store, before.cards[0].test, ids)
-            )
+            loaded = replace(before, cards=load_cards(self._store, before.cards[0].test, ids))
         else:
             loaded = _Loaded(name, *self._load(name, ids))
-        loaded.scorer.scores([_WARM_UP], loaded.cards)
+        loaded.scores([_WARM_UP])
         return loaded

@@ -133,8 +133,9 @@ class ItemResponse:
 
     def _all_abilities(self, cards: Sequence[CapabilityCard]) -> Abilities:
         """Of these cards; kept for the next call, which is about the same ones nearly always."""
-        if self._last and len(self._last[0]) == len(cards) and all(map(is_, self._last[0], cards)):
-            return self._last[1]
+        last = self._last  # taken once: another thread may put its own there
+        if last and len(last[0]) == len(cards) and all(map(is_, last[0], cards)):
+            return last[1]
         abilities = [self.ability(card) for card in cards]
         found = (
             np.array([ability.level for ability in abilities]),

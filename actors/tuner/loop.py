@@ -278,9 +278,15 @@ def _report(course: Course, step: Step, untuned: dict[str, float], worker: Worke
 
 
 def _predictions(model: ModelSat, records: Sequence[Record], worker: Worker) -> list[Prediction]:
-    """Predictions for all held-out outcomes, of which each worker makes its share."""
+    """Predictions for all held-out outcomes; each worker makes those of its share of the texts."""
     rank, count = worker
-    share = [Record(card, right[rank::count], wrong[rank::count]) for card, right, wrong in records]
+    texts = sorted({text for _, right, wrong in records for text in [*right, *wrong]})
+    mine = set(texts[rank::count])
+
+    def shared(texts: Sequence[str]) -> list[str]:
+        return [text for text in texts if text in mine]
+
+    share = [Record(card, shared(right), shared(wrong)) for card, right, wrong in records]
     predictions = predict(Selector(model), share)
     if count == 1:
         return predictions

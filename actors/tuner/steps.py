@@ -8,6 +8,7 @@ Shapes: B rows, in G groups of K rows at most.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import product
 from statistics import fmean
 from typing import NamedTuple
 
@@ -169,16 +170,32 @@ class Prediction(NamedTuple):
 
 
 def predict(scorer: Scorer, records: Sequence[Record]) -> list[Prediction]:
-    """Predictions for every outcome of ``records``."""
-    predictions = []
-    for card, right, wrong in records:
-        scores_N = scorer.scores([*right, *wrong], [card])[:, 0].astype(np.float64)
-        log_odds_N = logit(scores_N.clip(_NEVER, 1 - _NEVER)).tolist()
-        predictions += [
-            Prediction(card.model_id, log_odds, index < len(right))
-            for index, log_odds in enumerate(log_odds_N)
-        ]
-    return predictions
+    """Predictions for every outcome of ``records``.
+
+    A text is scored once, for all candidates that were asked it: that is one pass of an encoder or
+    a packed decoder, and nobody is scored in vain.
+    """
+    outcomes = [
+        (text, place, mark)
+        for place, (_, right, wrong) in enumerate(records)
+        for mark, texts in ((True, right), (False, wrong))
+        for text in texts
+    ]
+    asked: dict[str, set[int]] = defaultdict(set)  # who was asked a text, by place in ``records``
+    for text, place, _ in outcomes:
+        asked[text].add(place)
+    alike: dict[tuple[int, ...], list[str]] = defaultdict(list)  # texts that the same were asked
+    for text, who in asked.items():
+        alike[tuple(sorted(who))].append(text)
+    log_odds: dict[tuple[str, int], float] = {}
+    for places, texts in alike.items():
+        scores_NM = scorer.scores(texts, [records[place].card for place in places])
+        log_odds_NM = logit(scores_NM.astype(np.float64).clip(_NEVER, 1 - _NEVER))
+        log_odds.update(zip(product(texts, places), log_odds_NM.ravel().tolist(), strict=True))
+    return [
+        Prediction(records[place].card.model_id, log_odds[text, place], mark)
+        for text, place, mark in outcomes
+    ]
 
 
 def log_odds_and_marks(predictions: Sequence[Prediction]) -> tuple[list[float], list[bool]]:

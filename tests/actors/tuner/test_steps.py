@@ -1,12 +1,16 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from actors.examiner.card import CapabilityCard
 from actors.selector.capability import Encoded
 from actors.selector.network import ModelSat, create
+from actors.selector.scorer import Scorer
 from actors.selector.scoring import Selector
 from actors.tuner.groups import Group, Row, draw_groups, groups_of
 from actors.tuner.samples import Record, read_samples
@@ -195,6 +199,44 @@ def test_figures_by_hand() -> None:
 def test_figures_that_nothing_can_be_said_about_are_left_out() -> None:
     found = figures([Prediction("a", 1.0, True)])
     assert found == {"outcomes": 1, "ece": pytest.approx(1 - 0.731059, abs=1e-5)}
+
+
+class Noting:
+    """A scorer that notes what it is asked."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer, self.texts, self.scored = scorer, list[str](), 0
+
+    def scores(
+        self, instructions: Sequence[str], cards: Sequence[CapabilityCard]
+    ) -> NDArray[np.float32]:
+        self.texts += instructions
+        self.scored += len(instructions) * len(cards)
+        return self.scorer.scores(instructions, cards)
+
+
+@pytest.mark.parametrize("order", ["card-first", "instruction-first"])
+def test_a_text_is_scored_once_for_all_who_were_asked_it(
+    tiny_sources: Callable[..., SelectorSettings], tmp_path: Path, world: Any, order: str
+) -> None:
+    selector = Selector(create(tiny_sources(order=order), Store(str(tmp_path)), seed=0))
+    whole = read_samples(world.outcomes, world.questions, world.cards, 0.3).held_out
+    gappy = [record._replace(wrong=record.wrong[number:]) for number, record in enumerate(whole)]
+    gappy[0].right.append(gappy[0].wrong[0])  # two questions may have the same words
+    scorer = Noting(selector)
+    found = predict(scorer, gappy)
+    assert len(scorer.texts) == len(set(scorer.texts))
+    assert scorer.scored == len(found) - 1
+    alone = [
+        Prediction(card.model_id, log_odds, mark)
+        for card, right, wrong in gappy
+        for mark, texts in ((True, right), (False, wrong))
+        for log_odds in selector.log_odds(texts, [card])[:, 0].tolist()
+    ]
+    assert [(row.model_id, row.right) for row in found] == [
+        (row.model_id, row.right) for row in alone
+    ]
+    assert [row.log_odds for row in found] == pytest.approx([r.log_odds for r in alone], abs=1e-4)
 
 
 def test_evaluation_changes_nothing(model: ModelSat, world: Any) -> None:

@@ -20,7 +20,7 @@ _FIGURES = {
     "auc": "AUC, mean over candidates",
     "auc_pooled": "AUC over all outcomes",
     "loss": "loss (eq. 5)",
-    "ece": "calibration error",
+    "ece": "calibration error, corrected as served",
 }
 
 

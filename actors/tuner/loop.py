@@ -65,9 +65,10 @@ def tune(
     """Tunes a selector and puts it into the store as ``selectors/NAME``.
 
     Returns:
-        What ``selector.json`` says it was tuned on: among it ``untuned`` and ``tuned``, the
-        figures of held-out questions, and ``calibration``, slope and bias that turn the tuned
-        selector's log-odds into frequencies (null where held-out outcomes are all alike).
+        What ``selector.json`` says it was tuned on: among it ``tuned``, the figures of held-out
+        questions. Of MODEL-SAT also ``untuned``, those before, and ``calibration``, slope and bias
+        that turn the tuned network's log-odds into frequencies (null where held-out outcomes are
+        all alike); the fast selector is nothing before, and calibrated as it is.
 
     Raises:
         SettingsError: the package of a tracker is not installed.
@@ -190,7 +191,7 @@ def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
     model = _unsharded(course.model, settings, store)
     predictions = _predictions(model, samples.held_out, worker)
     calibration = fit_calibration(*log_odds_and_marks(predictions))
-    tuned = figures(predictions)
+    tuned = figures(predictions, calibration)
     for tracker in trackers:
         tracker.log({f"held_out/{name}": value for name, value in tuned.items()}, course.done)
         tracker.close()

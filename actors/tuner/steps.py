@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.special import expit, logit
+from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -27,12 +27,13 @@ from actors.examiner.card import CapabilityCard
 from actors.selector.capability import Capability, Encoded
 from actors.selector.network import ModelSat
 from actors.selector.scorer import Scorer
-from actors.tuner.calibration import calibration_error
+from actors.tuner.calibration import Calibration, calibration_error
 from actors.tuner.groups import Group
 from actors.tuner.loss import loss_of
 from actors.tuner.samples import Record
 from actors.tuner.sharding import gradients_joined, whole
 
+_AS_IT_IS = Calibration(slope=1.0, bias=0.0)
 _NEVER = 1e-7  # a score of 0 or 1 has no log-odds
 MAX_NORM = 1.0  # gradients are clipped to this length
 
@@ -203,22 +204,27 @@ def log_odds_and_marks(predictions: Sequence[Prediction]) -> tuple[list[float], 
     return [row.log_odds for row in predictions], [row.right for row in predictions]
 
 
-def figures(predictions: Sequence[Prediction]) -> dict[str, float]:
+def figures(
+    predictions: Sequence[Prediction], calibration: Calibration | None = None
+) -> dict[str, float]:
     """What predictions are worth, over the candidates that have both right and wrong outcomes.
+
+    Args:
+        predictions: as the network makes them.
+        calibration: that scores are corrected by where they are served.
 
     Returns:
         ``auc``: mean over candidates of the chance that a right outcome stands above a wrong one.
         ``auc_pooled``: the same over all these candidates' outcomes at once.
         ``loss``: eq. 5 with every pair of a candidate's right and wrong outcome as a group.
-        ``ece``: the calibration error of Pr('Yes'), over all outcomes.
+        ``ece``: the calibration error of Pr('Yes') as it is served, over all outcomes. Of a
+            ``calibration`` that was fitted to these very outcomes it is what is left.
         ``outcomes``: how many were predicted.
         The first three are left out where no candidate has both.
     """
     log_odds, right = log_odds_and_marks(predictions)
-    found = {
-        "outcomes": float(len(predictions)),
-        "ece": calibration_error(expit(log_odds), right),
-    }
+    served_N = (calibration or _AS_IT_IS).probabilities(np.array(log_odds))
+    found = {"outcomes": float(len(predictions)), "ece": calibration_error(served_N, right)}
     by_candidate = defaultdict(list)
     for prediction in predictions:
         by_candidate[prediction.model_id].append(prediction)

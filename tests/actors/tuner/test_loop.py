@@ -8,6 +8,8 @@ from actors.candidate.fitting import check_all_fit
 from actors.selector import checkpoint
 from actors.selector.scoring import AutoSelector
 from actors.tuner.loop import claim, run_name, tune
+from actors.tuner.samples import read_samples
+from actors.tuner.steps import figures, predict
 from cluster.errors import SettingsError, TableError
 from cluster.settings import (
     ItemResponseSettings,
@@ -99,8 +101,11 @@ def test_two_workers_tune_a_selector_into_the_store(
     assert said["untuned"].keys() == said["tuned"].keys() == measured
     assert said["calibration"].keys() == {"slope", "bias"}
     assert said["untuned"] != said["tuned"]
-    scores_NM = AutoSelector.from_pretrained(folder).scores(["Why?", "Who?"], world.cards)
-    assert scores_NM.shape == (2, 3)
+    served = AutoSelector.from_pretrained(folder)
+    held_out = read_samples(world.outcomes, world.questions, world.cards, 0.2).held_out
+    assert figures(predict(served, held_out))["ece"] == pytest.approx(
+        said["tuned"]["ece"], abs=1e-4
+    )
 
     # The same call again goes on from the last checkpoint: nothing is left to train.
     again = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)

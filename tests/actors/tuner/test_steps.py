@@ -12,6 +12,7 @@ from actors.selector.capability import Encoded
 from actors.selector.network import ModelSat, create
 from actors.selector.scorer import Scorer
 from actors.selector.scoring import Selector
+from actors.tuner.calibration import Calibration
 from actors.tuner.groups import Group, Row, draw_groups, groups_of
 from actors.tuner.samples import Record, read_samples
 from actors.tuner.stages import enter_stage, make_optimizer, make_scheduler
@@ -194,6 +195,16 @@ def test_figures_by_hand() -> None:
     # The two of 0.0 share a bin, the others have bins of their own.
     gaps = [1 - 0.880797, 0.731059, 2 * 0.5 - 1, 0.952574, 1 - 0.999877]
     assert found["ece"] == pytest.approx(sum(gaps) / 6, abs=1e-5)
+
+
+def test_the_calibration_error_is_of_corrected_scores_as_they_are_served() -> None:
+    marks = [True, True, True, False]
+    rows = [Prediction("a", 0.0, mark) for mark in marks]
+    level = Calibration(slope=1.0, bias=float(np.log(3)))
+    assert figures(rows)["ece"] == pytest.approx(0.25)
+    corrected = figures(rows, level)
+    assert corrected["ece"] == pytest.approx(0.0, abs=1e-9)
+    assert {**corrected, "ece": 0.25} == figures(rows)
 
 
 def test_figures_that_nothing_can_be_said_about_are_left_out() -> None:

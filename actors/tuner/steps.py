@@ -55,6 +55,8 @@ class Batcher:
     An instruction is tokenised once, and read once by layers of the decoder that do not learn
     (``ModelSat.reader``). A card is cut into windows once, and a frozen encoder reads it once;
     where cards change from step to step, which ``fixed_cards`` denies, it reads each line once.
+    What is kept was read alone: beside others it would round as they do, and a course that was
+    broken off meets it beside others.
     """
 
     def __init__(self, model: ModelSat, fixed_cards: bool = True) -> None:
@@ -102,12 +104,12 @@ class Batcher:
     def _instructions(self, texts: Sequence[str]) -> list[list[int] | Tensor]:
         if not self._read_once:
             return [self._tokens(text) for text in texts]
-        if new := [text for text in texts if text not in self._words]:
-            with torch.no_grad():
-                read = self._model.words([self._tokens(text) for text in new])
-            # As exact as they were computed, and where there is most memory.
-            kept = getattr(torch, self._model.settings.dtype)
-            self._words.update(zip(new, (words.to("cpu", kept) for words in read), strict=True))
+        for text in texts:
+            if text not in self._words:
+                with torch.no_grad():
+                    [words] = self._model.words([self._tokens(text)])
+                # As exact as matrices are multiplied, and where there is most memory.
+                self._words[text] = words.to("cpu", getattr(torch, self._model.settings.dtype))
         return [self._words[text] for text in texts]
 
     def _card(self, card: CapabilityCard) -> Capability | Encoded:
@@ -123,8 +125,9 @@ class Batcher:
         """psi of a frozen encoder, ``[C, E]``; lines of cards come again and again."""
         if self._model.settings.capability != "tasks":  # windows of many lines hardly ever do
             return self._model.psi(texts)
-        if new := [text for text in dict.fromkeys(texts) if text not in self._lines]:
-            self._lines.update(zip(new, self._model.psi(new), strict=True))
+        for text in texts:
+            if text not in self._lines:
+                [self._lines[text]] = self._model.psi([text])
         return torch.stack([self._lines[text] for text in texts])
 
 

@@ -50,25 +50,37 @@ def test_a_stage_of_no_epochs_is_passed_over(
     assert {step.stage for step in Course(fresh(), records, tuning).steps()} == {2}
 
 
+# Instructions and lines of cards are read once and kept.
+KEPT = {"order": "instruction-first", "layers": 3, "capability_layer": 2, "capability": "tasks"}
+FROZEN = {"loss": "anchored", "frozen_layers": 2, "tune_encoder": False}
 EXTRAS = {"accumulate": 2, "groups_per_step": 1, "resample_exam": True, "rank_weight": 1.0}
 
 
 @pytest.mark.parametrize(
-    ("broken_off_after", "extras"),
+    ("broken_off_after", "extras", "selector"),
     [
-        *[(step, {}) for step in (1, 4, 6, 7, 11, 12)],
-        (4, EXTRAS),
-        (7, EXTRAS | {"loss": "both"}),
+        *[(step, {}, {}) for step in (1, 4, 6, 7, 11, 12)],
+        (4, EXTRAS, {}),
+        (7, EXTRAS | {"loss": "both"}, {}),
+        (2, FROZEN, KEPT),
+        (7, FROZEN, KEPT),
+        (7, FROZEN | {"resample_exam": True}, KEPT),
     ],
 )
 def test_a_resumed_course_ends_where_an_unbroken_one_does(
-    fresh: Callable[[], ModelSat],
+    tiny_sources: Callable[..., SelectorSettings],
     records: list[Record],
     tmp_path: Path,
     broken_off_after: int,
     extras: dict[str, Any],
+    selector: dict[str, Any],
 ) -> None:
     tuning = TUNING.model_copy(update=extras)
+    settings, store = tiny_sources(**selector), Store(str(tmp_path / "store"))
+
+    def fresh() -> ModelSat:
+        return create(settings, store, seed=0)
+
     whole = fresh()
     steps: list[Step] = list(Course(whole, records, tuning).steps())
 

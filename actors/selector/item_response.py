@@ -228,7 +228,10 @@ def standardised(pooled_NLE: Floats, mean_F: Floats, scale_F: Floats) -> Floats:
 
 
 def card_digest(card: CapabilityCard) -> str:
-    """What names a card: changes with the candidate and with any result."""
+    """What names a card: changes with the candidate and with all that its text says.
+
+    The text has accuracies in whole percent: those that round alike are one.
+    """
     return hashlib.sha256(f"{card.model_id}\n{card.text}".encode()).hexdigest()
 
 

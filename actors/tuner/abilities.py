@@ -20,6 +20,7 @@ from actors.examiner.card import CapabilityCard
 Floats = NDArray[np.floating]
 
 ENOUGH = 20  # instructions by which a task is known
+_LEAST_SPREAD = 1e-6  # of strengths, as a share of what it is about
 _LEFT_OUT = 50  # candidates at most that are left out to see how far one more strays
 _ANY_LEVEL = 1.0  # variance of levels, of which nothing is known before
 _VARIANCES = (1e-5, 0.1)  # of strays, that are thought possible
@@ -33,6 +34,17 @@ def strengths(likeness_MM: Floats, dimensions: int) -> NDArray[np.float64]:
     M = len(likeness_MM)
     _, directions_MK = eigh(likeness_MM, subset_by_index=[max(0, M - dimensions), M - 1])
     found: NDArray[np.float64] = directions_MK[:, ::-1]  # the greatest first
+    return found
+
+
+def spread(strengths_MK: Floats) -> NDArray[np.float64]:
+    """The covariance of strengths, ``[K, K]``; it has an inverse, rounded to float32 as well.
+
+    Two candidates, or any that are alike, differ in fewer than K directions.
+    """
+    M, K = strengths_MK.shape
+    least_KK = _LEAST_SPREAD / M * np.eye(K)  # directions are of length one: variances about 1/M
+    found: NDArray[np.float64] = LedoitWolf().fit(strengths_MK).covariance_ + least_KK
     return found
 
 

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import pairwise_distances
@@ -38,6 +37,7 @@ from actors.tuner.abilities import (
     ENOUGH,
     exam_ease,
     of_tasks,
+    spread,
     strays,
     strengths,
     variance_of_joining,
@@ -146,7 +146,7 @@ def _fit(
         task_weights=_float32(map_RC @ task_weights_CS),
         task_offset=_float32(task_offset_S),
         prior_mean=_float32(strengths_MK.mean(0)),
-        prior_covariance=_float32(LedoitWolf().fit(strengths_MK).covariance_),
+        prior_covariance=_float32(spread(strengths_MK)),
         task_variance=np.array([variance], np.float32),
         exam_ease=_float32(exam_ease(cards, tasks, expected_TM)),
         known=_float32(np.column_stack([levels_M, strengths_MK, strays_TM.T])),

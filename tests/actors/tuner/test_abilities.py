@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from actors.tuner.abilities import OfTasks, of_tasks, strays, strengths, variance_of_joining
+from actors.tuner.abilities import (
+    OfTasks,
+    of_tasks,
+    spread,
+    strays,
+    strengths,
+    variance_of_joining,
+)
 
 TASKS, ASKED = 40, 400
 
@@ -22,6 +29,19 @@ def accuracies(
     means_TM += np.sqrt(chance) * rng.normal(0, 1, means_TM.shape)
     done = OfTasks(means_TM, np.full_like(means_TM, chance), np.full_like(means_TM, ASKED))
     return done, predicted_TM, predicted_TM.T @ predicted_TM
+
+
+@pytest.mark.parametrize(
+    "strengths_MK",
+    [
+        [[0.5**0.5, 0.5**0.5], [0.5**0.5, -(0.5**0.5)]],  # two that are alike
+        [[0.8, 0.6], [0.6, -0.8]],
+        [[0.5], [0.5], [0.5], [0.5]],
+    ],
+)
+def test_a_spread_has_an_inverse_though_it_is_rounded(strengths_MK: list[list[float]]) -> None:
+    rounded_KK = spread(np.array(strengths_MK)).astype(np.float32).astype(np.float64)
+    assert np.linalg.eigvalsh(rounded_KK).min() > 1e-8
 
 
 @pytest.mark.parametrize("candidates", [4, 30, 120])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.covariance import LedoitWolf
 
 from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes
@@ -210,6 +211,33 @@ def test_what_is_hard_for_all_is_told_by_all(
     scores_N = fast.scores(drawn(1, 50, EARLY).texts, cards(outcomes.candidates))[:, 1]
     assert outcomes.candidates[2] == "all-round"
     assert scores_N[50:].mean() - scores_N[:50].mean() > 0.2
+
+
+def test_two_candidates_alike_say_how_a_third_is_read(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    outcomes = drawn(0, 60, ["late-poet", "poet"])
+    outcomes.scores_NM[:, 1] = outcomes.scores_NM[:, 0]
+    alike = learner(settings, tmp_path).fit(outcomes, cards(outcomes.candidates))
+    third = cards(["weak"])
+    scores_N = alike.scores(drawn(1, 20, EARLY).texts, third)[:, 0]
+    assert scores_N.mean() == pytest.approx(third[0].mean_accuracy(), abs=0.1)
+
+
+def test_of_more_candidates_the_spread_is_read_as_it_is(fast: ItemResponse) -> None:
+    found = fast.parameters
+    strengths_MK = found.known[:, 1 : 1 + len(found.offset)].astype(np.float64)
+    plain_KK = LedoitWolf().fit(strengths_MK).covariance_.astype(np.float32)
+    plain = ItemResponse(
+        fast.pool,
+        fast.settings,
+        replace(found, prior_covariance=plain_KK),
+        fast.test,
+        fast.tasks,
+        fast.known,
+    )
+    asked, late = drawn(1, 20, EARLY).texts, cards(["late-poet", "weak", "late-reckoner"])
+    np.testing.assert_allclose(fast.scores(asked, late), plain.scores(asked, late), atol=1e-6)
 
 
 def test_cards_of_different_tests_are_refused(

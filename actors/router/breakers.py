@@ -2,15 +2,23 @@
 
 One breaker a candidate, in each ingress replica; ``pybreaker`` does the work. After
 ``BreakerSettings.failures`` failures in a row a breaker is open; ``seconds`` later one success
-closes it again, one failure opens it anew.
+closes it again, one failure opens it anew. A call that its caller gives up says nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from pybreaker import CircuitBreaker, CircuitBreakerError, CircuitBreakerListener
+from pybreaker import (
+    STATE_CLOSED,
+    STATE_OPEN,
+    CircuitBreaker,
+    CircuitBreakerError,
+    CircuitBreakerListener,
+    CircuitMemoryStorage,
+)
 
 from cluster.settings import BreakerSettings
 
@@ -30,25 +38,61 @@ class Breakers:
     ) -> None:
         """When breakers open and for how long, who is told, and which errors are no failures."""
         self._settings = settings
-        self._forgiven: list[Any] = [asyncio.CancelledError, *forgiven]
+        self._forgiven = tuple(forgiven)
         self._listeners = [] if changed is None else [changed]
-        self._breakers: dict[str, CircuitBreaker] = {}
+        self._breakers: dict[str, _Breaker] = {}
 
-    def calling(self, id: str) -> AbstractContextManager[Any]:
+    @contextmanager
+    def calling(self, id: str) -> Iterator[None]:
         """Around a call of the candidate: what is raised within is its failure, or forgiven.
 
         Raises LeftOutError, before the block, if the candidate is left out.
         """
+        breaker, stored = self._breaker(id)
+        if stored.state == STATE_OPEN:
+            seconds = timedelta(seconds=self._settings.seconds)
+            if stored.opened_at and datetime.now(UTC) < stored.opened_at + seconds:
+                raise LeftOutError(f"candidate '{id}' is left out")
+            breaker.half_open()
+        try:
+            yield
+        except asyncio.CancelledError:  # pybreaker would take it for a success
+            raise
+        except BaseException as error:
+            _count(breaker, failed=not isinstance(error, self._forgiven))
+            raise
+        _count(breaker, failed=False)
+
+    def _breaker(self, id: str) -> "_Breaker":
         if id not in self._breakers:
-            self._breakers[id] = CircuitBreaker(
+            stored = CircuitMemoryStorage(STATE_CLOSED)
+            breaker = CircuitBreaker(
                 fail_max=self._settings.failures,
                 reset_timeout=self._settings.seconds,
-                exclude=self._forgiven,
-                throw_new_error_on_trip=False,
+                state_storage=stored,
                 listeners=[_Listener(id, changed) for changed in self._listeners],
             )
-        found: AbstractContextManager[Any] = self._breakers[id].calling()
-        return found
+            self._breakers[id] = _Breaker(breaker, stored)
+        return self._breakers[id]
+
+
+class _Breaker(NamedTuple):
+    breaker: CircuitBreaker
+    stored: CircuitMemoryStorage
+
+
+class _FailedError(Exception):
+    """What a breaker counts."""
+
+
+def _count(breaker: CircuitBreaker, failed: bool) -> None:
+    def call() -> None:
+        if failed:
+            raise _FailedError
+
+    # Open already: another call that was under way opened it.
+    with suppress(_FailedError, CircuitBreakerError):
+        breaker.call(call)
 
 
 class _Listener(CircuitBreakerListener):

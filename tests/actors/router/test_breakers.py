@@ -47,6 +47,21 @@ def test_a_caller_who_leaves_or_errs_is_no_failure() -> None:
     assert told == []
 
 
+def test_a_call_that_is_given_up_says_nothing() -> None:
+    told: list[str] = []
+    breakers = Breakers(
+        BreakerSettings(failures=2, seconds=0.1), lambda id, state: told.append(state)
+    )
+    fail(breakers, "a")
+    fail(breakers, "a", asyncio.CancelledError)
+    fail(breakers, "a")  # two failures, and no success between them
+    time.sleep(0.15)
+    fail(breakers, "a", asyncio.CancelledError)
+    assert told == ["open", "half-open"]
+    fail(breakers, "a")
+    assert told == ["open", "half-open", "open"]
+
+
 def test_a_breaker_holds_across_awaits() -> None:
     breakers = Breakers(BreakerSettings(failures=2, seconds=60))
 

@@ -28,14 +28,16 @@ class Roster:
     selector_name: str | None = None
 
     def zoo(self, started: Zoo) -> Zoo:
-        """The zoo in service: the one started with, without who left, and with who joined.
+        """The zoo in service: the one started with, with who joined, and without who left.
+
+        Who joined and stands in the zoo file by now is who the zoo file says.
 
         Raises:
             SettingsError: nobody is left.
         """
-        gone = {candidate.id for candidate in self.joined} | self.left
-        stayed = [candidate for candidate in started.candidates if candidate.id not in gone]
-        found = {"name": started.name, "candidates": [*stayed, *self.joined]}
+        joined = [one for one in self.joined if one.id not in started.ids()]
+        stayed = [one for one in (*started.candidates, *joined) if one.id not in self.left]
+        found = {"name": started.name, "candidates": stayed}
         return validated(Zoo, found, f"zoo '{started.name}' with who joined and left")
 
 

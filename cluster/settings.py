@@ -447,7 +447,10 @@ class RouterSettings(Section):
         "null: every turn is chosen for itself",
     )
     first_token_seconds: float = Field(
-        60.0, gt=0, description="a candidate whose answer has not begun by then has failed"
+        60.0, gt=0, description="a candidate whose stream has not begun by then has failed"
+    )
+    answer_seconds: float = Field(
+        600.0, gt=0, description="so has one whose answer, not streamed, is not there by then"
     )
     selector_seconds: float = Field(
         10.0, gt=0, description="without scores by then, the best mean aptitude is chosen"

@@ -14,6 +14,7 @@ from ray.serve.llm.request_router import PrefixCacheAffinityRouter
 from actors.candidate import placement
 from actors.candidate.handle import JsonHandle
 from actors.candidate.servers import RemoteServer, StandInServer
+from cluster.errors import EngineError
 from cluster.store import Store, model_source
 from cluster.zoo import Candidate, RemoteEngine, Resources, VllmEngine
 
@@ -46,6 +47,21 @@ def build_app(candidate: Candidate, store: Store) -> Application:
         **_scaling(candidate.resources),
     )
     return deployment.bind(candidate.id, engine)
+
+
+def start(candidate: Candidate, store: Store) -> None:
+    """Runs the candidate as an application of its own, on the Serve that is there.
+
+    Raises:
+        StoreError, SettingsError: as ``build_app``.
+        EngineError: it did not start; nothing of it is left.
+    """
+    name = application_name(candidate.id)
+    try:
+        serve.run(build_app(candidate, store), name=name, route_prefix=None)
+    except RuntimeError as error:
+        serve.delete(name)
+        raise EngineError(f"candidate '{candidate.id}' did not start: {error}") from error
 
 
 def ingress_handle(candidate: Candidate, handle: DeploymentHandle) -> DeploymentHandle | JsonHandle:

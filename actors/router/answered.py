@@ -10,13 +10,13 @@ from actors.router.rules import Choice
 _CLASSES = {
     "down": re.compile(r"no replica of it"),
     "breaker": re.compile(r"it failed again and again"),
-    "timeout": re.compile(r"its answer did not begin"),
+    "timeout": re.compile(r"its answer (?:did not begin|was not there)"),
     "too-long": re.compile(
         r"its context window|4\d\d: .*(?:context (?:length|window)|max_model_len)"
     ),
     "busy": re.compile(r"429: "),
     "refused": re.compile(r"\d{3}: "),
-    "failed": re.compile(r"\w+: "),
+    "failed": re.compile(r"\w+: |its answer was empty"),
 }
 REASONS = (*_CLASSES, OTHER := "other")
 

@@ -26,11 +26,13 @@ from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
 from cluster.errors import SettingsError
+from cluster.roster import read_roster
 from cluster.settings import RouterSettings, Section, Settings
 from cluster.store import Store
 from cluster.zoo import load_zoo
 
 NAME = "model-sat"
+_LOOK_SECONDS = 60.0
 # The rest of Ray's (embeddings, scores, transcriptions, tokens) is not what a zoo's candidates do.
 _RAYS_ENDPOINTS = ("models", "model_data", "completions", "chat")
 
@@ -128,13 +130,26 @@ def serving(settings: Settings) -> Iterator[str]:
 
     Raises:
         SettingsError, StoreError: as ``build_app``, before anything is started.
+        EngineError: a candidate that joined earlier did not start.
     """
     args = RouterArgs(**settings.model_dump(include=set(RouterArgs.model_fields)))
     app = build_app(args)
     host, port = settings.router.host, settings.router.port
     serve.start(http_options={"host": host, "port": port})
     try:
-        serve.run(app, name=NAME, route_prefix="/")
+        _start_joined(args)
+        router = serve.run(app, name=NAME, route_prefix="/")
+        # All are running now. A replica that looked a moment ago saw some of them still start.
+        router.look.remote().result()
+        router.broadcast("look").results(timeout_s=_LOOK_SECONDS)
         yield f"http://{host}:{port}/v1"
     finally:
         serve.shutdown()
+
+
+def _start_joined(args: RouterArgs) -> None:
+    """Starts who joined an earlier router of this store, and stands in no zoo file yet."""
+    store, built_with = Store(args.store), load_zoo(args.zoo).ids()
+    for candidate in read_roster(store).joined:
+        if candidate.id not in built_with:
+            online.start(candidate, store)

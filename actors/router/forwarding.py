@@ -58,17 +58,28 @@ class Forwarding:
     """Asks candidates, and remembers how each of them did."""
 
     def __init__(
-        self, breaker: BreakerSettings, seconds: float, changed: Changed | None = None
+        self,
+        breaker: BreakerSettings,
+        first_token_seconds: float,
+        answer_seconds: float,
+        changed: Changed | None = None,
     ) -> None:
-        """A candidate whose answer has not begun by ``seconds`` has failed."""
+        """Seconds that a stream may take to begin, and a plain answer to be there."""
         self._asking: dict[str, set[asyncio.Task[Response]]] = {}
         self._breakers = Breakers(breaker, changed, forgiven=(DeclinedError, WrongRequestError))
-        self._latencies = Latencies()
-        self._seconds = seconds
+        # Of a plain answer nothing is seen before it is whole: to compare it with the first token
+        # of a stream would call every long answer slow.
+        self._latencies = {streams: Latencies() for streams in (True, False)}
+        self._seconds = {True: first_token_seconds, False: answer_seconds}
 
-    def latencies(self) -> dict[str, float]:
-        """Expected seconds until an answer begins, by candidate id."""
-        return self._latencies.expected()
+    def latencies(self, streams: bool | None = None) -> dict[str, float]:
+        """Expected seconds until a stream begins, or a plain answer is there, by candidate id.
+
+        None: until a stream begins; of candidates that lately streamed nothing, a plain answer.
+        """
+        if streams is None:
+            return self.latencies(streams=False) | self.latencies(streams=True)
+        return self._latencies[streams].expected()
 
     def went_down(self, ids: Iterable[str]) -> None:
         """Has requests that wait for these candidates go to others, where there are any.
@@ -85,6 +96,7 @@ class Forwarding:
         send: Send,
         too_long: Mapping[str, str],
         down: Mapping[str, str],
+        streams: bool = False,
     ) -> tuple[Response, Choice]:
         """The first answer that begins, and the choice that it is of.
 
@@ -96,6 +108,7 @@ class Forwarding:
             send: sends the request to a candidate; returns once its answer has begun.
             too_long: by id, whom the instruction does not fit.
             down: by id, who is not running.
+            streams: whether a stream is asked for.
 
         Raises:
             NobodyAnsweredError: 400 if the instruction is too long for all, 429 if all are busy,
@@ -111,7 +124,8 @@ class Forwarding:
                 id = choice.candidate
                 try:
                     guard = self._breakers.calling(id) if guarded else nullcontext()
-                    response = await self._ask(id, self._leaving(send) if guarded else send, guard)
+                    asking = self._leaving(send) if guarded else send
+                    response = await self._ask(id, asking, guard, streams)
                 except DeclinedError as error:
                     passed_over[id], busy = str(error), busy or _status(error) == _TOO_MANY
                 except LeftOutError:
@@ -128,7 +142,7 @@ class Forwarding:
         status = _UNAVAILABLE if unwell else _TOO_MANY if busy else _BAD_REQUEST
         raise NobodyAnsweredError(status, passed_over)
 
-    async def by_name(self, id: str, send: Send) -> Response:
+    async def by_name(self, id: str, send: Send, streams: bool = False) -> Response:
         """The answer of the candidate that was asked for; what fails is tried once more.
 
         Raises:
@@ -137,7 +151,7 @@ class Forwarding:
         """
         for again in (True, False):
             try:
-                return await self._ask(id, send, nullcontext())
+                return await self._ask(id, send, nullcontext(), streams)
             except (DeclinedError, WrongRequestError) as error:
                 raise _original(error) from error
             except CandidateError as error:
@@ -165,14 +179,19 @@ class Forwarding:
 
         return leaving
 
-    async def _ask(self, id: str, send: Send, guard: AbstractContextManager[Any]) -> Response:
-        with guard, self._latencies.waiting(id):
+    async def _ask(
+        self, id: str, send: Send, guard: AbstractContextManager[Any], streams: bool
+    ) -> Response:
+        seconds = self._seconds[streams]
+        with guard, self._latencies[streams].waiting(id):
             try:
-                async with asyncio.timeout(self._seconds):
+                async with asyncio.timeout(seconds):
                     return await send(id)
             except TimeoutError as error:
-                reason = f"its answer did not begin within {self._seconds:g} s"
-                raise CandidateError(reason) from error
+                late = "did not begin" if streams else "was not there"
+                raise CandidateError(f"its answer {late} within {seconds:g} s") from error
+            except StopAsyncIteration as error:  # out of Ray's ingress: not one part came
+                raise CandidateError("its answer was empty") from error
             except OpenAIHTTPException as error:
                 raise _meaning(error) from error
             except HTTPException as error:  # Ray's ingress: the candidate left just now

@@ -95,10 +95,14 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self._metrics = self._observing.metrics
         self._metrics.in_service(len(self._service.rules.candidates))
         self._forwarding = Forwarding(
-            router.breaker, router.first_token_seconds, self._observing.breaker
+            router.breaker,
+            router.first_token_seconds,
+            router.answer_seconds,
+            self._observing.breaker,
         )
         self._conversations = Conversations()
         self._next_status = 0.0
+        self._looking = asyncio.Lock()
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def model(self, model_id: str) -> Any:
@@ -137,7 +141,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         rules = self._rules(body.model_sat)
         found = await self._scores(texts)
         down, stay_with = self._service.down, body.model_sat.stay_with
-        choices = [self._choice(rules, scored, stay_with, down) for scored in found]
+        latencies = self._forwarding.latencies()
+        choices = [self._choice(rules, scored, latencies, stay_with, down) for scored in found]
         data = [asdict(choice) for choice in choices if choice]
         if len(data) < len(choices):
             raise HTTPException(503, "no candidate is running")
@@ -158,9 +163,12 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
     async def told(self) -> dict[str, Any]:
         """Who is in service, for jobs that show or change it; not served over HTTP."""
         (scored,) = await self._scores(["Who is scored?"])
+        rules = self._service.rules
         return {
             "started_with": self._started_with,
             "in_service": self._service.zoo.ids(),
+            "chosen_from": list(rules.candidates),
+            "escalates_to": rules.escalation.candidate if rules.escalation else None,
             "scored": sorted(scored.scores) if scored.selector else [],
             "selector": scored.selector,
         }
@@ -180,9 +188,10 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
         if body.model == self._router.auto_name:
             answered = self._observing.begun(raw_request)
-            return await self._auto(asked_of(body), checked_wish(wish), send, not options, answered)
+            asked = asked_of(body)
+            return await self._auto(asked, checked_wish(wish), send, not options, answered)
         id = await self._get_model_id(body.model)  # raises 404 where there is none
-        answer = await self._forwarding.by_name(id, send)
+        answer = await self._forwarding.by_name(id, send, bool(body.stream))
         return with_choice(answer, None, drop_usage=not options)
 
     async def _auto(
@@ -198,12 +207,18 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         stay_with = wish.stay_with or self._conversations.candidate(asked.messages)
         (scored,) = await self._scores([asked.text])
         chosen = time.monotonic()
+
+        def next_choice(passed_over: Mapping[str, str]) -> Choice | None:
+            latencies = self._forwarding.latencies(asked.streams)
+            return self._choice(rules, scored, latencies, stay_with, passed_over)
+
         try:
             answer, choice = await self._forwarding.answer(
-                lambda passed_over: self._choice(rules, scored, stay_with, passed_over),
+                next_choice,
                 send,
                 rules.too_long(len(asked.text.encode()), asked.answer_tokens),
-                here.down,
+                {id: why for id, why in here.down.items() if id in rules.answering()},
+                asked.streams,
             )
         except NobodyAnsweredError as error:
             self._metrics.passed_over(error.passed_over)
@@ -236,9 +251,14 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             return self._service.rules.within(wish)
 
     def _choice(
-        self, rules: Rules, scored: Scored, stay_with: str | None, passed_over: Mapping[str, str]
+        self,
+        rules: Rules,
+        scored: Scored,
+        latencies: Mapping[str, float],
+        stay_with: str | None,
+        passed_over: Mapping[str, str],
     ) -> Choice | None:
-        choice = rules.choice(scored.scores, self._forwarding.latencies(), stay_with, passed_over)
+        choice = rules.choice(scored.scores, latencies, stay_with, passed_over)
         if choice is None:
             return None
         blind = scored.selector is None and choice.why == "policy"
@@ -277,23 +297,36 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         while True:
             await asyncio.sleep(self._router.watch_seconds)
             try:
-                await asyncio.to_thread(self._look)
-                self._forwarding.went_down(self._service.down)
+                await self.look(at_all=False)
             except Exception as error:  # whatever it is: looking must go on
                 log.warning("who is in service could not be read: %s", error)
 
+    async def look(self, at_all: bool = True) -> None:
+        """Sees who joined, who left and who is running; not served over HTTP.
+
+        Args:
+            at_all: also at who is running, which otherwise is looked at less often as long as all
+                are; so a job knows that this replica has seen what Serve says by now.
+        """
+        async with self._looking:  # one that began earlier must not end later
+            if at_all:
+                self._next_status = 0.0
+            await asyncio.to_thread(self._look)
+            self._forwarding.went_down(self._service.down)
+
     def _look(self) -> None:
-        """Takes up who joined and left, and, less often, who is running."""
-        roster, here = self._read(), self._service
-        if roster != self._roster:
-            here = self._made(roster)
-            self._take_up(roster, here)
+        roster = self._read()
+        if roster != self._roster or self._service.missing:
+            self._take_up(roster, self._made(roster))
+        here = self._service
         if here.down or time.monotonic() > self._next_status:
-            here = replace(here, down=who_is_down(here, serve.status()))
+            self._service = replace(here, down=who_is_down(here, serve.status()))
             self._next_status = time.monotonic() + _STATUS_SECONDS
-        self._service = here
 
     def _take_up(self, roster: Roster, here: Service) -> None:
+        if here.missing - self._service.missing:
+            log.warning("joined, but not running: %s", ", ".join(sorted(here.missing)))
+        self._service = here
         self._default_serve_handles = dict(here.handles)
         self._model_cards = dict(here.models)
         self._configured_serve_handles.clear()

@@ -11,7 +11,7 @@ from typing import Any
 from ray import serve
 from ray.serve.exceptions import RayServeException
 
-from actors.candidate.online import application_name, build_app
+from actors.candidate.online import application_name, start
 from actors.examiner.aptitude import planned_test
 from actors.examiner.card import CapabilityCard
 from actors.examiner.exam import examine
@@ -24,7 +24,7 @@ from cluster.errors import EngineError, SettingsError, UserError
 from cluster.roster import forget, join, leave, read_roster, use_selector
 from cluster.settings import Settings
 from cluster.store import Store
-from cluster.zoo import Candidate, Zoo, load_zoo
+from cluster.zoo import Zoo, load_zoo
 
 _TAKEN_UP_SECONDS = 120.0
 
@@ -43,12 +43,13 @@ def onboard(settings: Settings, id: str) -> CapabilityCard:
     if id in told["in_service"]:
         raise SettingsError(f"candidate '{id}' is in service already")
     alone = Zoo(name=id, candidates=[candidate])
-    operator_rules(alone, settings.router.model_copy(update={"candidates": None}))
+    others = {"candidates": None, "escalation": None}  # what names others is not this one's matter
+    operator_rules(alone, settings.router.model_copy(update=others))
     card = _card(alone, settings, store)
     if id in told["started_with"]:
         forget(store, id)  # it left before, but its engine still runs
     else:
-        _start(candidate, store)
+        start(candidate, store)
         join(store, candidate)
     _wait_until(lambda now: id in now["scored"] and id in now["in_service"], settings)
     return card
@@ -60,15 +61,21 @@ def remove(settings: Settings, id: str) -> None:
     Engines of the application itself go on running until it is deployed anew.
 
     Raises:
-        SettingsError: the candidate is not in service, or the only one.
+        SettingsError: the candidate is not in service, the only one that may be chosen, or the one
+            that the router escalates to.
         UserError: no router serves.
     """
     store, told = Store(settings.store), _told()
     if id not in told["in_service"]:
         there = ", ".join(sorted(told["in_service"]))
         raise SettingsError(f"candidate '{id}' is not in service; in service: {there}")
-    if len(told["in_service"]) == 1:
-        raise SettingsError(f"candidate '{id}' is the only one in service")
+    if told["chosen_from"] == [id] or told["in_service"] == [id]:
+        raise SettingsError(f"candidate '{id}' is the only one that may be chosen")
+    if told["escalates_to"] == id:
+        raise SettingsError(
+            f"candidate '{id}' answers what nobody else can (key 'router.escalation'); serve with "
+            "another one there first"
+        )
     leave(store, id)
     _wait_until(lambda now: id not in now["in_service"], settings)
     if id not in told["started_with"]:
@@ -103,15 +110,6 @@ def _card(alone: Zoo, settings: Settings, store: Store) -> CapabilityCard:
             )
         examine(alone, settings, store)
     return load_cards(store, test, alone.ids())[0]
-
-
-def _start(candidate: Candidate, store: Store) -> None:
-    name = application_name(candidate.id)
-    try:
-        serve.run(build_app(candidate, store), name=name, route_prefix=None)
-    except RuntimeError as error:
-        serve.delete(name)
-        raise EngineError(f"candidate '{candidate.id}' did not start: {error}") from error
 
 
 def _told() -> dict[str, Any]:

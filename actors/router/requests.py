@@ -54,11 +54,13 @@ class Asked(NamedTuple):
         text: the instruction.
         messages: of a chat; none of a plain prompt.
         answer_tokens: how long the answer may become; 0 where that is not said.
+        streams: whether it is to come as a stream.
     """
 
     text: str
     messages: Chat
     answer_tokens: int
+    streams: bool
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def asked_of(body: Body) -> Asked:
     text = requested_text(body)
     most = getattr(body, "max_completion_tokens", None) or body.max_tokens or 0
     chat = body.messages if isinstance(body, ChatBody) else []
-    return Asked(text, [dict(message) for message in chat], most)
+    return Asked(text, [dict(message) for message in chat], most, bool(body.stream))
 
 
 @callers_mistake()

@@ -4,14 +4,16 @@ Candidates of the zoo that the application was built with are deployments of it;
 later is an application of its own (``actors.router.onboarding``). Either is reached by a handle.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ray import serve
 
 # Ray's ingress shows models as these, and does not publish what makes them.
 from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ServeStatus
 
@@ -26,6 +28,10 @@ from cluster.settings import RouterSettings
 from cluster.store import Store
 from cluster.zoo import Candidate, Zoo
 
+# Serve sends requests to these. Who moves to another node, and who is found again after the
+# controller was lost, still answers.
+_SERVING = ("RUNNING", "PENDING_MIGRATION", "RECOVERING")
+
 
 @dataclass(frozen=True)
 class Service:
@@ -36,6 +42,7 @@ class Service:
     handles: Mapping[str, DeploymentHandle | JsonHandle]
     models: Mapping[str, Any]
     aptitudes: Mapping[str, float]
+    missing: frozenset[str] = frozenset()  # joined, but no application of theirs runs
     down: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,7 +67,9 @@ def service(
     Raises:
         SettingsError, StoreError: a candidate that joined lacks a price, a card or its model.
     """
-    there = roster.zoo(zoo)
+    found = {**handles, **_joined_handles(roster, handles)}
+    missing = frozenset(candidate.id for candidate in roster.joined) - found.keys()
+    there = replace(roster, left=roster.left | missing).zoo(zoo)
     if router.candidates is not None:  # who joined was asked to; who left cannot be chosen
         named = {*router.candidates, *(candidate.id for candidate in roster.joined)}
         router = router.model_copy(
@@ -70,32 +79,48 @@ def service(
     name = roster.selector_name or selector_name
     test = tuned_test(store.local_folder(f"selectors/{name}"))
     cards = {card.model_id: card for card in load_cards(store, test, rules.candidates)}
-    found = {
-        **handles,
-        **{one.id: serve.get_app_handle(application_name(one.id)) for one in roster.joined},
-    }
     return Service(
         zoo=there,
         rules=rules,
         handles={one.id: ingress_handle(one, found[one.id]) for one in there.candidates},
         models={one.id: _model(one, cards.get(one.id), store) for one in there.candidates},
         aptitudes={id: card.mean_accuracy() for id, card in cards.items()},
+        missing=missing,
     )
 
 
+def _joined_handles(roster: Roster, built_with: Container[str]) -> dict[str, DeploymentHandle]:
+    """Handles of who joined, by id, as far as their applications run.
+
+    On a cluster that was started anew they may not: nothing may hang on that.
+    """
+    found = {}
+    for candidate in roster.joined:
+        if candidate.id not in built_with:
+            with suppress(RayServeException):  # there is no such application
+                found[candidate.id] = serve.get_app_handle(application_name(candidate.id))
+    return found
+
+
 def who_is_down(serving: Service, status: ServeStatus) -> dict[str, str]:
-    """By id, candidates none of whose replicas run. Those that may scale to none are not down."""
+    """By id, candidates none of whose replicas serve. Those that may scale to none are not down.
+
+    An application that the status does not name is not known to be down: a controller that has
+    just come back knows none yet, while replicas go on answering.
+    """
     return {
         candidate.id: "no replica of it is running"
         for candidate in serving.zoo.candidates
-        if candidate.resources.min_replicas and not _running(serving.handles[candidate.id], status)
+        if candidate.resources.min_replicas
+        and serving.handles[candidate.id].app_name in status.applications
+        and not _serving(serving.handles[candidate.id], status)
     }
 
 
-def _running(handle: DeploymentHandle | JsonHandle, status: ServeStatus) -> int:
-    application = status.applications.get(handle.app_name)
-    deployment = application and application.deployments.get(handle.deployment_name)
-    return deployment.replica_states.get("RUNNING", 0) if deployment else 0
+def _serving(handle: DeploymentHandle | JsonHandle, status: ServeStatus) -> int:
+    deployment = status.applications[handle.app_name].deployments.get(handle.deployment_name)
+    states = deployment.replica_states if deployment else {}
+    return sum(states.get(state, 0) for state in _SERVING)
 
 
 def _model(candidate: Candidate, card: CapabilityCard | None, store: Store) -> Any:

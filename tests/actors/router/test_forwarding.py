@@ -32,7 +32,7 @@ def raised(cause: Exception) -> Callable[[], Exception]:
 
 
 def forwarding(failures: int = 2) -> Forwarding:
-    return Forwarding(BreakerSettings(failures=failures, seconds=60), seconds=0.2)
+    return Forwarding(BreakerSettings(failures=failures, seconds=60), 0.2, 0.4)
 
 
 def ask(
@@ -41,6 +41,7 @@ def ask(
     asked: list[str] | None = None,
     down: Mapping[str, str] | None = None,
     too_long: Mapping[str, str] | None = None,
+    streams: bool = True,
 ) -> tuple[Response, Choice]:
     """Asks the candidates of SCORES, of which those in ``errors`` raise."""
     rules = Rules(BestQualityPolicy(), tuple(SCORES))
@@ -59,7 +60,7 @@ def ask(
     def choice(passed_over: Mapping[str, str]) -> Choice | None:
         return rules.choice(SCORES, passed_over=passed_over)
 
-    found = (to or forwarding()).answer(choice, send, too_long or {}, down or {})
+    found = (to or forwarding()).answer(choice, send, too_long or {}, down or {}, streams)
     return asyncio.run(found)
 
 
@@ -183,8 +184,38 @@ def test_latencies_are_those_of_answers() -> None:
     assert set(to.latencies()) == {"b"}
 
 
+def test_a_plain_answer_has_the_time_that_it_takes() -> None:
+    async def slow(id: str) -> Response:
+        await asyncio.sleep(0.3)
+        return PlainTextResponse(id)
+
+    to = forwarding()
+    assert asyncio.run(to.by_name("a", slow, streams=False)).body == b"a"
+    with pytest.raises(HTTPException, match="a: its answer did not begin within"):
+        asyncio.run(to.by_name("a", slow, streams=True))
+    _, choice = ask({"a": None}, to, streams=False)
+    assert choice.passed_over == {"a": "its answer was not there within 0.4 s"}
+
+
+def test_streams_and_plain_answers_are_timed_apart() -> None:
+    to = forwarding()
+    ask({}, to, streams=False)
+    assert (set(to.latencies(streams=True)), set(to.latencies(streams=False))) == (set(), {"a"})
+    assert set(to.latencies()) == {"a"}
+    ask({}, to, streams=True)
+    assert to.latencies() == pytest.approx(to.latencies(streams=True))
+
+
+def test_an_answer_without_any_part_is_a_failure() -> None:
+    def ended() -> Exception:
+        return StopAsyncIteration()
+
+    _, choice = ask({"a": ended})
+    assert (choice.candidate, choice.passed_over) == ("b", {"a": "its answer was empty"})
+
+
 def test_who_waits_for_a_candidate_that_goes_down_is_answered_by_another() -> None:
-    to = Forwarding(BreakerSettings(), seconds=30)
+    to = Forwarding(BreakerSettings(), 30, 30)
     rules = Rules(BestQualityPolicy(), ("a", "b"))
 
     async def send(id: str) -> Response:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from actors.router.bodies import ChatBody, CompletionBody
 from actors.router.requests import (
+    Asked,
     SelectRequest,
     asked_of,
     checked_wish,
@@ -109,6 +110,7 @@ def test_an_instruction_without_text_is_the_callers_mistake(given: Any) -> None:
 def test_how_long_an_answer_may_become() -> None:
     chat = [{"role": "user", "content": "Hi"}]
     body = ChatBody(model="auto", messages=chat, max_completion_tokens=7)
-    assert asked_of(body) == ("Hi", chat, 7)
+    assert asked_of(body) == Asked("Hi", chat, answer_tokens=7, streams=False)
     assert asked_of(ChatBody(model="auto", messages=chat)).answer_tokens == 0
-    assert asked_of(CompletionBody(model="auto", prompt="Hi", max_tokens=5)) == ("Hi", [], 5)
+    plain = CompletionBody(model="auto", prompt="Hi", max_tokens=5, stream=True)
+    assert asked_of(plain) == Asked("Hi", [], answer_tokens=5, streams=True)

@@ -2,7 +2,7 @@
 
 One breaker a candidate, in each ingress replica; ``pybreaker`` does the work. After
 ``BreakerSettings.failures`` failures in a row a breaker is open; ``seconds`` later one success
-closes it again, one failure opens it anew. A call that its caller gives up says nothing.
+closes it again, one failure opens it anew. A call that its caller gives up is neither.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pybreaker import (
     STATE_CLOSED,
+    STATE_HALF_OPEN,
     STATE_OPEN,
     CircuitBreaker,
     CircuitBreakerError,
@@ -57,6 +58,8 @@ class Breakers:
         try:
             yield
         except asyncio.CancelledError:  # pybreaker would take it for a success
+            if stored.state == STATE_HALF_OPEN:
+                breaker.open()
             raise
         except BaseException as error:
             _count(breaker, failed=not isinstance(error, self._forgiven))

@@ -297,19 +297,18 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         while True:
             await asyncio.sleep(self._router.watch_seconds)
             try:
-                await self.look(at_all=False)
+                await self.look(afresh=False)
             except Exception as error:  # whatever it is: looking must go on
                 log.warning("who is in service could not be read: %s", error)
 
-    async def look(self, at_all: bool = True) -> None:
+    async def look(self, afresh: bool = True) -> None:
         """Sees who joined, who left and who is running; not served over HTTP.
 
         Args:
-            at_all: also at who is running, which otherwise is looked at less often as long as all
-                are; so a job knows that this replica has seen what Serve says by now.
+            afresh: asks Serve who is running even if it said a moment ago that all are.
         """
         async with self._looking:  # one that began earlier must not end later
-            if at_all:
+            if afresh:
                 self._next_status = 0.0
             await asyncio.to_thread(self._look)
             self._forwarding.went_down(self._service.down)
@@ -317,15 +316,17 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
     def _look(self) -> None:
         roster = self._read()
         if roster != self._roster or self._service.missing:
-            self._take_up(roster, self._made(roster))
+            here = self._made(roster)
+            if roster != self._roster or here.missing != self._service.missing:
+                self._take_up(roster, here)
         here = self._service
         if here.down or time.monotonic() > self._next_status:
             self._service = replace(here, down=who_is_down(here, serve.status()))
             self._next_status = time.monotonic() + _STATUS_SECONDS
 
     def _take_up(self, roster: Roster, here: Service) -> None:
-        if here.missing - self._service.missing:
-            log.warning("joined, but not running: %s", ", ".join(sorted(here.missing)))
+        if here.missing:
+            log.warning("joined, but not started here: %s", ", ".join(sorted(here.missing)))
         self._service = here
         self._default_serve_handles = dict(here.handles)
         self._model_cards = dict(here.models)

@@ -56,10 +56,10 @@ def test_a_call_that_is_given_up_says_nothing() -> None:
     fail(breakers, "a", asyncio.CancelledError)
     fail(breakers, "a")  # two failures, and no success between them
     time.sleep(0.15)
-    fail(breakers, "a", asyncio.CancelledError)
-    assert told == ["open", "half-open"]
-    fail(breakers, "a")
+    fail(breakers, "a", asyncio.CancelledError)  # tried again, and still not known to be well
     assert told == ["open", "half-open", "open"]
+    with pytest.raises(LeftOutError), breakers.calling("a"):
+        pass
 
 
 def test_a_breaker_holds_across_awaits() -> None:

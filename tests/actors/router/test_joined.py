@@ -88,5 +88,3 @@ def test_who_joined_is_started_again_with_the_router(ray_cluster: None, settings
         assert ask(url, "new").choices[0].message.content == "said new"
         choice = ask(url, "auto").model_extra["model_sat"]
         assert set(choice["scores"]) == {"first", "second", "new"}
-    with serving(more) as url:  # the zoo file has it by now
-        assert ask(url, "new").choices[0].message.content == "said new"

@@ -59,7 +59,7 @@ class _Method:
             yield part if isinstance(part, str) else self._answer(part)
 
     def _answer(self, answer: dict[str, Any]) -> Part:
-        if "error" in answer:
+        if answer.get("error"):
             return ErrorResponse.model_validate(answer)
         try:
             return self.response.model_validate(answer)

@@ -3,12 +3,14 @@
 Both take the place of Ray's ``LLMServer``. They speak JSON instead of its classes, for those bring
 vLLM along: so a replica starts in seconds and stays small. ``actors.candidate.handle`` is what they
 look like to Ray's ingress. A request is an OpenAI body as text. What ``chat`` and ``completions``
-stream is one answer, or one ``{"error": ...}``, as an object; or server-sent events, as text. They
-are generators themselves, for that is what Serve looks for.
+stream is one answer, or one ``{"error": ...}``, as an object; or server-sent events, as text. A
+stream that fails before its first event is one error: somebody else may be asked then. They are
+generators themselves, for that is what Serve looks for.
 """
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeAlias
@@ -21,7 +23,17 @@ Json: TypeAlias = dict[str, Any]
 Part: TypeAlias = Json | str
 
 _DONE = "data: [DONE]\n\n"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _BAD_GATEWAY, _GATEWAY_TIMEOUT = 502, 504
+_ERROR_STATUSES = range(400, 600)
+
+
+class _RefusedError(Exception):
+    """The endpoint said itself that it does not answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RemoteServer:
@@ -58,28 +70,46 @@ class RemoteServer:
             async with self._client.stream("POST", path, content=json.dumps(asked)) as response:
                 if response.status_code != httpx.codes.OK:
                     text = (await response.aread()).decode(errors="replace")
-                    yield _error(response.status_code, _message(text))
-                elif asked.get("stream"):
-                    async for line in response.aiter_lines():
-                        if line.startswith("data:"):
-                            started = True
-                            yield self._event(line.removeprefix("data:").strip())
-                else:
+                    raise _RefusedError(response.status_code, _message(text))
+                if not asked.get("stream"):
                     yield self._named(json.loads(await response.aread()))
-        except (httpx.HTTPError, ValueError) as error:
+                    return
+                async for event in self._events(response):
+                    started = True
+                    yield event
+        except (_RefusedError, httpx.HTTPError, ValueError) as error:
             failed = _failure(error, self._remote.url)
             # Once a stream has begun its status is sent, and an error can only be an event.
             yield f"data: {json.dumps(failed)}\n\n" if started else failed
 
-    def _event(self, data: str) -> str:
-        if data == "[DONE]":
-            return _DONE
-        return f"data: {json.dumps(self._named(json.loads(data)))}\n\n"
+    async def _events(self, response: httpx.Response) -> AsyncIterator[str]:
+        """The events of a stream; raises where it breaks, also where it only ends too early."""
+        done = False
+        finished: dict[str, bool] = {}  # by the index of a choice
+        async for line in _lines(response):
+            if not line.startswith("data:"):
+                continue
+            data = line.removeprefix("data:").strip()
+            if data == "[DONE]":
+                done = True
+                if finished:
+                    yield _DONE
+                continue
+            event = self._named(json.loads(data))
+            for choice in _choices(event):
+                index = str(choice.get("index"))
+                finished[index] = finished.get(index, False) or bool(choice.get("finish_reason"))
+            yield f"data: {json.dumps(event)}\n\n"
+        # Some endpoints send no [DONE], but say of each choice why it is finished.
+        if not finished or not (done or all(finished.values())):
+            raise ValueError("the stream ended before an answer did")
 
     def _named(self, answer: Json) -> Json:
         """The answer under the candidate's own name; what it counted is not always there."""
         if not isinstance(answer, dict):
             raise ValueError("no JSON object")
+        if error := answer.get("error"):
+            raise _refused(error)
         if "model" in answer:
             answer["model"] = self._id
         if "choices" in answer and answer.get("object") in ("chat.completion", "text_completion"):
@@ -87,7 +117,34 @@ class RemoteServer:
         return answer
 
 
+async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+    """Lines as server-sent events have them; httpx's end at U+2028 too, which JSON may hold."""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        *lines, rest = _LINE_END.split(rest + piece)
+        for line in lines:
+            yield line.decode(errors="replace")
+    yield rest.decode(errors="replace")
+
+
+def _choices(event: Json) -> list[Json]:
+    choices = event.get("choices") or []
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise ValueError("'choices' is no list of JSON objects")
+    return choices
+
+
+def _refused(error: Any) -> _RefusedError:
+    """What an answer's ``error`` says: OpenAI's object, or whatever else the endpoint wrote."""
+    told = error if isinstance(error, dict) else {}
+    code: Any = told.get("code")
+    status = code if code in _ERROR_STATUSES else _BAD_GATEWAY
+    return _RefusedError(status, str(told.get("message") or error))
+
+
 def _failure(error: Exception, url: str) -> Json:
+    if isinstance(error, _RefusedError):
+        return _error(error.status, str(error))
     if isinstance(error, httpx.TimeoutException):
         return _error(_GATEWAY_TIMEOUT, f"{url}: gave no answer in time")
     if isinstance(error, httpx.HTTPError):

@@ -23,7 +23,10 @@ SCORES_HEADER = "x-model-sat-scores"
 _EVENT = "data: "
 _END = "\n\n"
 _DONE = "[DONE]"
-_USAGE = re.compile(r'"usage":\s*\{')
+_REASON_LENGTH = 200
+_LAST = f"{_EVENT}{_DONE}{_END}"
+# JSON escapes quotes and line ends within text: only keys are found by this, and events by _END.
+_TELLING = re.compile(r'"usage":\s*\{|"error":\s*["{]')
 
 
 @dataclass
@@ -41,6 +44,9 @@ class Told:
         if usage := answer.get("usage"):
             self.prompt_tokens = usage.get("prompt_tokens")
             self.completion_tokens = usage.get("completion_tokens")
+        if error := answer.get("error"):
+            message = error.get("message") if isinstance(error, dict) else None
+            self.broken = _line(message or error)
 
 
 def choice_headers(choice: Choice) -> dict[str, str]:
@@ -94,12 +100,19 @@ async def _stream(
     told, tokens, told_choice = Told(), 0, choice is None
     try:
         async for chunk in chunks:
-            tokens += chunk.count(_EVENT) - chunk.count(_DONE)
-            if told_choice and not _USAGE.search(chunk):  # most chunks pass as they are
+            if told.broken:  # nothing follows the error, not even [DONE]
+                continue
+            if told_choice and not _TELLING.search(chunk):  # most chunks pass as they are
+                tokens += chunk.count(_END) - chunk.count(_LAST)
                 yield chunk
                 continue
             kept = []
-            for event in _events(chunk):
+            for data in _events(chunk):
+                if data == _DONE:
+                    kept.append(_LAST)
+                    continue
+                event = json.loads(data)
+                tokens += 1
                 told.read(event)
                 if drop_usage and event.get("usage") and not event.get("choices"):
                     continue
@@ -109,12 +122,14 @@ async def _stream(
                     assert choice
                     event["model_sat"], told_choice = asdict(choice), True
                 kept.append(f"{_EVENT}{json.dumps(event)}{_END}")
-            yield "".join(kept) + (f"{_EVENT}{_DONE}{_END}" if _DONE in chunk else "")
+                if told.broken:
+                    break
+            yield "".join(kept)
     except (asyncio.CancelledError, GeneratorExit):
         told.broken = "the caller left"
         raise
     except Exception as error:  # whatever it is: the caller must hear of it
-        told.broken = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        told.broken = _line(f"{type(error).__name__}: {error}")
         lost = openai_error(502, f"the answer broke off: {told.broken}")
         yield f"{_EVENT}{json.dumps(lost)}{_END}"
     finally:
@@ -124,9 +139,12 @@ async def _stream(
             ended(told)
 
 
-def _events(chunk: str) -> Iterator[dict[str, Any]]:
-    """The JSON events in a chunk, which may hold several."""
+def _events(chunk: str) -> Iterator[str]:
+    """The data of the events in a chunk, which may hold several."""
     for event in chunk.split(_END):
-        data = event.removeprefix(_EVENT).strip()
-        if data and data != _DONE:
-            yield json.loads(data)
+        if data := event.removeprefix(_EVENT).strip():
+            yield data
+
+
+def _line(told: object) -> str:
+    return " ".join(str(told).split())[:_REASON_LENGTH]

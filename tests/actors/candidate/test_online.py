@@ -33,6 +33,15 @@ def answers(url: str, *, stream: bool = False, seconds: float = 20) -> list[Any]
     return asyncio.run(ask())
 
 
+def event(content: str = "", index: int = 0, finish_reason: str | None = None) -> str:
+    choice = {"index": index, "delta": {"content": content}, "finish_reason": finish_reason}
+    return f"data: {json.dumps({'model': 'theirs', 'choices': [choice]}, ensure_ascii=False)}\n\n"
+
+
+def read(event: str) -> Any:
+    return json.loads(event.removeprefix("data: "))
+
+
 @pytest.fixture
 def endpoint() -> Iterator[tuple[str, dict[str, Any]]]:
     """A real HTTP server that answers as the dict says, and puts into it what it was asked."""
@@ -103,12 +112,61 @@ def test_a_body_of_another_format_is_a_bad_gateway(endpoint: Endpoint) -> None:
     assert "OpenAI's format" in failed["error"]["message"]
 
 
-def test_a_stream_that_breaks_ends_with_an_error_event(endpoint: Endpoint) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_streams_text_may_hold_what_ends_lines_elsewhere(endpoint: Endpoint, end: str) -> None:
     url, script = endpoint
-    script["body"] = 'data: {"model": "theirs", "choices": []}\n\ndata: {broken\n\n'
-    first, failed = answers(url, stream=True)
-    assert json.loads(first.removeprefix("data: "))["model"] == "far"
-    assert json.loads(failed.removeprefix("data: "))["error"]["code"] == 502
+    said = "one\u2028two\u0085three"
+    script["body"] = (event(said) + event() + "data: [DONE]\n\n").replace("\n", end)
+    first, _, done = answers(url, stream=True)
+    assert read(first)["model"] == "far"
+    assert read(first)["choices"][0]["delta"]["content"] == said
+    assert done == "data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ("<html>", 502, "the stream ended before an answer did"),
+        ("", 502, "the stream ended before an answer did"),
+        ("data: [DONE]\n\n", 502, "the stream ended before an answer did"),
+        ("data: {broken\n\n", 502, "OpenAI's format"),
+        ('data: {"choices": [3]}\n\n', 502, "no list of JSON objects"),
+        ('data: {"error": {"message": "slow down", "code": 429}}\n\n', 429, "slow down"),
+        ('data: {"error": {"message": "full", "code": "overloaded"}}\n\n', 502, "full"),
+        ('data: {"error": "out of memory"}\n\n', 502, "out of memory"),
+    ],
+)
+def test_a_stream_that_does_not_begin_is_an_error(
+    endpoint: Endpoint, body: str, code: int, message: str
+) -> None:
+    url, script = endpoint
+    script["body"] = body
+    (failed,) = answers(url, stream=True)
+    assert failed["error"]["code"] == code
+    assert message in failed["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "data: {broken\n\n",
+        'data: {"error": {"message": "out of memory"}}\n\n',
+        "",
+        event(index=1, finish_reason="stop"),
+    ],
+)
+def test_a_stream_that_breaks_ends_with_an_error_event(endpoint: Endpoint, rest: str) -> None:
+    url, script = endpoint
+    script["body"] = event("so") + rest
+    *_, failed = answers(url, stream=True)
+    assert read(failed)["error"]["code"] == 502
+
+
+@pytest.mark.parametrize("last", ["data: [DONE]\n\n", event(finish_reason="stop")])
+def test_a_stream_is_whole_once_it_says_so(endpoint: Endpoint, last: str) -> None:
+    url, script = endpoint
+    script["body"] = event("so") + last
+    assert "error" not in "".join(answers(url, stream=True))
 
 
 def test_an_endpoint_out_of_reach_is_a_bad_gateway() -> None:

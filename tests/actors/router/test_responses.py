@@ -106,6 +106,22 @@ def test_a_stream_that_breaks_ends_with_an_error(begun: int) -> None:
     assert told.broken == "RuntimeError: gone"
 
 
+@pytest.mark.parametrize("error", [{"message": "out of\nmemory", "code": 502}, "out of memory"])
+def test_an_error_event_is_the_last_and_is_told_of(error: Any) -> None:
+    failed = event(error=error)
+    for chunks in ([event(id="x", n=1), failed], [event(id="x", n=1) + failed], [failed]):
+        events, told = streamed(*chunks, "data: [DONE]\n\n")
+        assert json.loads(events[-1])["error"] == error
+        assert told.broken == "out of memory"
+
+
+def test_what_an_answer_says_of_streams_is_text() -> None:
+    said = 'data: [DONE] , "error": {"message": "none"} and "usage": {}'
+    events, told = streamed(*(event(said=said) for _ in range(3)))
+    assert [json.loads(each)["said"] for each in events] == [said] * 3
+    assert (told.completion_tokens, told.broken) == (3, None)
+
+
 def test_a_caller_who_leaves_is_told_of_as_well() -> None:
     told: list[Told] = []
     response = with_choice(StreamingResponse(given(event(n=1), event(n=2))), CHOICE, told.append)

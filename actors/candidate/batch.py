@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import BaseModel, Field, ValidationError
 
 from actors.candidate import placement
 from actors.candidate.engine import COMPLETION, BatchEngine, Sampling
@@ -196,6 +197,26 @@ class RemoteBatch:
         )
 
 
+class _Message(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Reply(BaseModel):
+    """What is read of an endpoint's answer; the client itself checks none of it."""
+
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
 class _Ask:
     """Asks the endpoint; reads the key where it runs, so that it is never sent or stored."""
 
@@ -221,18 +242,21 @@ class _Ask:
 
         began = time.monotonic()
         try:
-            reply = await self.client.chat.completions.create(
+            raw = await self.client.chat.completions.with_raw_response.create(
                 model=self.model, messages=messages, **self.parameters
             )
+            reply = _Reply.model_validate_json(raw.content)
         except OpenAIError as error:
             return {"error": f"{type(error).__name__}: {error}"}
-        if not reply.choices:
-            return {"error": "the endpoint gave no choices"}
-        usage = reply.usage
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "(whole body)"
+            return {"error": f"the answer is not OpenAI's format: {place}: {first['msg']}"}
+        usage = reply.usage or _Usage()
         return {
             "output": reply.choices[0].message.content or "",
-            "prompt_tokens": usage.prompt_tokens if usage else None,
-            "completion_tokens": usage.completion_tokens if usage else None,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
             "seconds": time.monotonic() - began,
         }
 

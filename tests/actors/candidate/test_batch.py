@@ -61,11 +61,24 @@ def test_rows_keep_their_columns_and_gain_an_answer(ray_cluster: None, store: St
     assert rows[1]["prompt_tokens"] == 1
 
 
-def reply_to(body: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
+MALFORMED = {
+    "a page": "<html>",
+    "cut": '{"choices": [{"mess',
+    "no object": "3",
+    "no choices": '{"choices": []}',
+    "no message": '{"choices": [{"message": null}]}',
+    "no text": '{"choices": [{"message": {"content": [1]}}]}',
+    "no number": '{"choices": [{"message": {}}], "usage": {"prompt_tokens": "many"}}',
+}
+
+
+def reply_to(body: dict[str, Any], key: str | None) -> tuple[int, Any]:
     """An endpoint that repeats the question, refuses 'bad', and wants a key."""
     text = body["messages"][-1]["content"]
     if text == "bad":
         return 400, {"error": {"message": "a bad question"}}
+    if text in MALFORMED:
+        return 200, MALFORMED[text]
     message = {"role": "assistant", "content": f"{text} {body['model']} {body['max_tokens']}"}
     usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
     return 200, {
@@ -87,7 +100,7 @@ def endpoint() -> Iterator[str]:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+            self.wfile.write((answer if isinstance(answer, str) else json.dumps(answer)).encode())
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -116,6 +129,16 @@ def test_a_remote_endpoint_answers_and_refuses_row_by_row(
     assert "BadRequestError" in rows[1]["error"]
     assert "a bad question" in rows[1]["error"]
     assert all(row["tag"] == "x" for row in rows)
+
+
+def test_a_malformed_answer_fails_its_own_row_only(
+    ray_cluster: None, store: Store, endpoint: str
+) -> None:
+    rows = answers(remote(endpoint), [user(text) for text in ("good", *MALFORMED)], store)
+    assert rows[0]["output"] == "good theirs 8"
+    told = {text: row["error"] for text, row in zip(MALFORMED, rows[1:], strict=True)}
+    assert all("the answer is not OpenAI's format" in error for error in told.values()), told
+    assert "choices.0.message: " in told["no message"]
 
 
 def test_a_missing_key_is_told_before_anything_runs(store: Store) -> None:

@@ -2,13 +2,16 @@
 
 import datetime
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from cluster.errors import SettingsError
 from cluster.settings import Section, read_yaml, validated
+
+_USER = re.compile(r"(\w+://)?[^/?#]*@")  # and a password, where there is one
 
 CandidateId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -55,6 +58,16 @@ class RemoteEngine(Section):
         None, description="environment variable that holds the API key; null: no key"
     )
     concurrency: int = Field(4, ge=1, description="batches under way at once")
+
+    @field_validator("url", mode="before")  # rules of pydantic's own show what they found
+    @classmethod
+    def _holds_no_password(cls, url: Any) -> Any:
+        if isinstance(url, str) and _USER.match(url):
+            raise ValueError(
+                "holds a user or a password, which logs would show; name the environment variable "
+                "of an API key in 'key_variable'"
+            )
+        return url
 
     def key(self) -> str | None:
         """The API key. Raises SettingsError if the variable is named but not set."""

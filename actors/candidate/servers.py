@@ -78,7 +78,7 @@ class RemoteServer:
                     started = True
                     yield event
         except (_RefusedError, httpx.HTTPError, ValueError) as error:
-            failed = _failure(error, self._remote.url)
+            failed = _failure(error)
             # Once a stream has begun its status is sent, and an error can only be an event.
             yield f"data: {json.dumps(failed)}\n\n" if started else failed
 
@@ -142,14 +142,16 @@ def _refused(error: Any) -> _RefusedError:
     return _RefusedError(status, str(told.get("message") or error))
 
 
-def _failure(error: Exception, url: str) -> Json:
+def _failure(error: Exception) -> Json:
+    """What callers are told. Where the endpoint is, and what it was sent, is not their business."""
     if isinstance(error, _RefusedError):
         return _error(error.status, str(error))
     if isinstance(error, httpx.TimeoutException):
-        return _error(_GATEWAY_TIMEOUT, f"{url}: gave no answer in time")
+        return _error(_GATEWAY_TIMEOUT, "the remote endpoint gave no answer in time")
     if isinstance(error, httpx.HTTPError):
-        return _error(_BAD_GATEWAY, f"{url}: {type(error).__name__}: {error}")
-    return _error(_BAD_GATEWAY, f"{url}: the answer is not OpenAI's format: {error}")
+        return _error(_BAD_GATEWAY, f"the remote endpoint: {type(error).__name__}")
+    message = f"the remote endpoint: the answer is not OpenAI's format: {error}"
+    return _error(_BAD_GATEWAY, message)
 
 
 def _error(status: int, message: str) -> Json:

@@ -55,6 +55,27 @@ def test_rules(tmp_path: Path, old: str, new: str, part: str) -> None:
         load_zoo(zoo_file(tmp_path, ONE.replace(old, new)))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:sesame@host/v1",
+        "https://sesame@host:8000/v1",
+        "http://user:sesame@host",
+        "ftp://user:sesame@host/v1",
+        "user:sesame@host/v1",
+    ],
+)
+def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
+    remote = ONE.replace("kind: vllm, source: org/a", f"kind: remote, url: '{url}', model: m")
+    with pytest.raises(SettingsError, match=r"engine\.url.*password.*key_variable") as caught:
+        load_zoo(zoo_file(tmp_path, remote))
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_url_may_hold_an_at_sign_in_its_path() -> None:
+    assert RemoteEngine(kind="remote", url="http://host/@me/v1", model="m").url.endswith("@me/v1")
+
+
 def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = RemoteEngine(kind="remote", url="http://host/v1", model="m", key_variable="SAT_KEY")
     monkeypatch.delenv("SAT_KEY", raising=False)

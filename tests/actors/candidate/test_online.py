@@ -19,14 +19,17 @@ from cluster.zoo import Candidate, RemoteEngine
 CHAT: Any = [{"role": "user", "content": "Say it, please"}]
 
 
-def answers(url: str, *, stream: bool = False, seconds: float = 20) -> list[Any]:
+def answers(
+    url: str, *, stream: bool = False, seconds: float = 20, key_variable: str | None = None
+) -> list[Any]:
     """What a RemoteServer yields for a chat."""
 
     class Patient(RemoteServer):
         answer_seconds = seconds
 
     async def ask() -> list[Any]:
-        server = Patient("far", RemoteEngine(kind="remote", url=url, model="theirs"))
+        engine = RemoteEngine(kind="remote", url=url, model="theirs", key_variable=key_variable)
+        server = Patient("far", engine)
         request = {"model": "far", "messages": CHAT, "stream": stream}
         return [part async for part in server.chat(json.dumps(request))]
 
@@ -173,6 +176,16 @@ def test_an_endpoint_out_of_reach_is_a_bad_gateway() -> None:
     (failed,) = answers("http://127.0.0.1:9/v1")
     assert failed["error"]["code"] == 502
     assert "ConnectError" in failed["error"]["message"]
+
+
+def test_a_caller_is_told_neither_url_nor_key(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAT_KEY", "sesame\n")  # no header may hold that, and httpx shows it
+    failures = answers(endpoint[0], key_variable="SAT_KEY") + answers("http://127.0.0.1:9/v1")
+    told = [failed["error"]["message"] for failed in failures]
+    assert [message.split(": ")[-1] for message in told] == ["LocalProtocolError", "ConnectError"]
+    assert not any("127.0.0.1" in message or "sesame" in message for message in told)
 
 
 def test_a_silent_endpoint_is_a_gateway_timeout(endpoint: Endpoint) -> None:

@@ -1,15 +1,19 @@
-"""A handle to a server that speaks JSON, as Ray's OpenAI ingress takes handles to its own servers.
+"""How Ray's OpenAI ingress reaches a candidate's server.
 
 The ingress gives requests of its classes, and wants their answers: one response object or one
-ErrorResponse, or server-sent events as text. The servers are ``actors.candidate.servers``.
+ErrorResponse, or server-sent events as text. Ray's own servers do that; those that speak JSON
+(``actors.candidate.servers``) are translated for. Who stops waiting for an answer ends the request:
+Serve's handles leave it to itself, and the candidate would go on generating for nobody.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic import ValidationError
-from ray.serve.handle import DeploymentHandle
+from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 from ray.serve.llm.openai_api_models import (
     ChatCompletionResponse,
     CompletionResponse,
@@ -23,13 +27,13 @@ Part: TypeAlias = Any
 _BAD_GATEWAY = 502
 
 
-class JsonHandle:
+class CandidateHandle:
     """Asks ``chat`` and ``completions`` of the deployment that ``handle`` leads to."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle
-        self.chat = _Method(handle.chat, ChatCompletionResponse)
-        self.completions = _Method(handle.completions, CompletionResponse)
+        self.chat = _Method(handle.chat)
+        self.completions = _Method(handle.completions)
 
     @property
     def app_name(self) -> str:
@@ -41,22 +45,42 @@ class JsonHandle:
         """Within its application."""
         return str(self._handle.deployment_name)
 
-    def options(self, **options: Any) -> "JsonHandle":
+    def options(self, **options: Any) -> "CandidateHandle":
         """As those of a DeploymentHandle."""
-        return JsonHandle(self._handle.options(**options))
+        return type(self)(self._handle.options(**options))
+
+
+class JsonHandle(CandidateHandle):
+    """As its base, of a server that speaks JSON."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        super().__init__(handle)
+        self.chat = _JsonMethod(handle.chat, ChatCompletionResponse)
+        self.completions = _JsonMethod(handle.completions, CompletionResponse)
 
 
 @dataclass(frozen=True)
 class _Method:
     handle: DeploymentHandle
+
+    async def remote(self, request: Request, raw_request_info: Any = None) -> AsyncIterator[Part]:
+        """What the server answers."""
+        with _while_waited_for(self.handle.remote(request, raw_request_info)) as parts:
+            async for part in parts:
+                yield part
+
+
+@dataclass(frozen=True)
+class _JsonMethod(_Method):
     response: Any
 
     async def remote(self, request: Request, raw_request_info: Any = None) -> AsyncIterator[Part]:
         """What the server answers; who asked (``raw_request_info``) is not its business."""
         # As pydantic writes JSON: infinity, which some numbers become, is null in it.
         body = request.model_dump_json(exclude_unset=True, warnings=False)
-        async for part in self.handle.remote(body):
-            yield part if isinstance(part, str) else self._answer(part)
+        with _while_waited_for(self.handle.remote(body)) as parts:
+            async for part in parts:
+                yield part if isinstance(part, str) else self._answer(part)
 
     def _answer(self, answer: dict[str, Any]) -> Part:
         if answer.get("error"):
@@ -67,3 +91,14 @@ class _Method:
             said = f"the answer is not OpenAI's format: {error}"
             detail = {"message": said, "type": "upstream_error", "code": _BAD_GATEWAY}
             return ErrorResponse.model_validate({"error": detail})
+
+
+@contextmanager
+def _while_waited_for(
+    parts: DeploymentResponseGenerator,
+) -> Iterator[DeploymentResponseGenerator]:
+    try:
+        yield parts
+    except (asyncio.CancelledError, GeneratorExit):
+        parts.cancel()
+        raise

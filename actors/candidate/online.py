@@ -12,7 +12,7 @@ from ray.serve.llm import LLMConfig, build_llm_deployment
 from ray.serve.llm.request_router import PrefixCacheAffinityRouter
 
 from actors.candidate import placement
-from actors.candidate.handle import JsonHandle
+from actors.candidate.handle import CandidateHandle, JsonHandle
 from actors.candidate.servers import RemoteServer, StandInServer
 from cluster.errors import EngineError
 from cluster.store import Store, model_source
@@ -64,9 +64,9 @@ def start(candidate: Candidate, store: Store) -> None:
         raise EngineError(f"candidate '{candidate.id}' did not start: {error}") from error
 
 
-def ingress_handle(candidate: Candidate, handle: DeploymentHandle) -> DeploymentHandle | JsonHandle:
+def ingress_handle(candidate: Candidate, handle: DeploymentHandle) -> CandidateHandle:
     """How Ray's OpenAI ingress asks the candidate whose deployment ``handle`` leads to."""
-    return handle if isinstance(candidate.engine, VllmEngine) else JsonHandle(handle)
+    return (CandidateHandle if isinstance(candidate.engine, VllmEngine) else JsonHandle)(handle)
 
 
 def llm_config(candidate: Candidate, store: Store) -> LLMConfig:

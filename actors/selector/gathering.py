@@ -13,7 +13,10 @@ Result = TypeVar("Result")
 
 
 class Gathering(Generic[Item, Result]):
-    """Calls a function of many items for callers who each have a few."""
+    """Calls a function of many items for callers who each have a few.
+
+    It does so in a task of its own: a caller who leaves takes nobody's results along.
+    """
 
     def __init__(
         self, function: Callable[[list[Item]], Awaitable[list[Result]]], most: int
@@ -22,16 +25,19 @@ class Gathering(Generic[Item, Result]):
         self._function = function
         self._most = most
         self._waiting: list[tuple[list[Item], asyncio.Future[list[Result]]]] = []
-        self._busy = asyncio.Lock()
+        self._working: asyncio.Task[None] | None = None
 
     async def __call__(self, items: list[Item]) -> list[Result]:
         """The results of ``items``, in their order; raises what the function raises."""
         mine: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, mine))
-        async with self._busy:
-            while not mine.done():
-                await self._next_batch()
-        return mine.result()
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work())
+        return await mine
+
+    async def _work(self) -> None:
+        while self._waiting:
+            await self._next_batch()
 
     async def _next_batch(self) -> None:
         batch = [self._waiting.pop(0)]
@@ -39,12 +45,17 @@ class Gathering(Generic[Item, Result]):
         while self._waiting and count + len(self._waiting[0][0]) <= self._most:
             batch.append(self._waiting.pop(0))
             count += len(batch[-1][0])
-        batch = [(items, future) for items, future in batch if not future.cancelled()]
+        batch = [(items, future) for items, future in batch if not future.done()]
+        if not batch:  # all of them left
+            return
         try:
             results = iter(await self._function([item for items, _ in batch for item in items]))
         except Exception as error:
             for _, future in batch:
-                future.set_exception(error)
+                if not future.done():
+                    future.set_exception(error)
             return
         for items, future in batch:
-            future.set_result([next(results) for _ in items])
+            found = [next(results) for _ in items]
+            if not future.done():
+                future.set_result(found)

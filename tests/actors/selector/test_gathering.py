@@ -41,6 +41,30 @@ def test_an_error_reaches_those_of_its_batch_only() -> None:
     asyncio.run(ask())
 
 
+def test_who_came_first_may_leave_while_the_batch_is_worked_on() -> None:
+    batches: list[list[int]] = []
+
+    async def slow(items: list[int]) -> list[int]:
+        batches.append(items)
+        await asyncio.sleep(0.02)
+        return items
+
+    async def ask() -> None:
+        gathering = Gathering(slow, most=8)
+        before = asyncio.create_task(gathering([0]))
+        while batches != [[0]]:
+            await asyncio.sleep(0)
+        leaves, stays = (asyncio.create_task(gathering([number])) for number in (1, 2))
+        while batches != [[0], [1, 2]]:
+            await asyncio.sleep(0)
+        leaves.cancel()
+        assert [await before, await stays] == [[0], [2]]
+        with pytest.raises(asyncio.CancelledError):
+            await leaves
+
+    asyncio.run(asyncio.wait_for(ask(), 5))
+
+
 def test_who_leaves_holds_nobody_up() -> None:
     async def slow(items: list[int]) -> list[int]:
         await asyncio.sleep(0.02)

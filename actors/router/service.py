@@ -17,7 +17,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ServeStatus
 
-from actors.candidate.handle import JsonHandle
+from actors.candidate.handle import CandidateHandle
 from actors.candidate.online import application_name, ingress_handle, llm_config
 from actors.examiner.card import CapabilityCard
 from actors.examiner.records import load_cards
@@ -39,7 +39,7 @@ class Service:
 
     zoo: Zoo
     rules: Rules
-    handles: Mapping[str, DeploymentHandle | JsonHandle]
+    handles: Mapping[str, CandidateHandle]
     models: Mapping[str, Any]
     aptitudes: Mapping[str, float]
     missing: frozenset[str] = frozenset()  # joined, but no application of theirs runs
@@ -117,7 +117,7 @@ def who_is_down(serving: Service, status: ServeStatus) -> dict[str, str]:
     }
 
 
-def _serving(handle: DeploymentHandle | JsonHandle, status: ServeStatus) -> int:
+def _serving(handle: CandidateHandle, status: ServeStatus) -> int:
     deployment = status.applications[handle.app_name].deployments.get(handle.deployment_name)
     states = deployment.replica_states if deployment else {}
     return sum(states.get(state, 0) for state in _SERVING)

@@ -117,7 +117,7 @@ class SelectorDeployment:
         name = roster.selector_name or name
         joined = [candidate.id for candidate in roster.joined]
         ids = [id for id in dict.fromkeys([*started, *joined]) if id not in roster.left]
-        before = getattr(self, "_loaded", None)
+        before: _Loaded | None = getattr(self, "_loaded", None)
         if before and before.name == name:  # weights stay; only who is in service changed
             loaded = replace(before, cards=load_cards(self._store, before.cards[0].test, ids))
         else:

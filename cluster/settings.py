@@ -4,6 +4,7 @@ Every error names the dotted key, the rule and the value that was found. Unknown
 A settings object is frozen: jobs pass it on, nobody changes it on the way.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -24,12 +26,29 @@ from cluster.errors import SettingsError
 Model = TypeVar("Model", bound=BaseModel)
 Precision = Literal["float32", "int8"]
 Marking = Literal["auto", "exact", "numeric", "judge"]
+_USER = re.compile(r"(\w+://)?[^/?#]*@")  # and a password, where there is one
 
 
 class Section(BaseModel):
     """Base of all settings: frozen, and no key that is not declared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    # What was found ``validated`` shows, where it may be shown; a traceback has no use for it.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), hide_input_in_errors=True
+    )
+
+
+def _without_password(url: object) -> object:
+    if isinstance(url, str) and _USER.match(url):
+        raise ValueError(
+            "holds a user or a password, which logs would show; name the environment variable of "
+            "an API key in 'key_variable'"
+        )
+    return url
+
+
+# Before the pattern, for that shows what it found.
+Endpoint = Annotated[str, BeforeValidator(_without_password), Field(pattern=r"^https?://")]
 
 
 class ExamSettings(Section):
@@ -74,7 +93,7 @@ class CollectSource(Section):
 class JudgeSettings(Section):
     """A model that says whether an answer is right, behind an OpenAI-compatible endpoint."""
 
-    url: str = Field(pattern=r"^https?://", description="base URL, such as https://host/v1")
+    url: Endpoint = Field(description="base URL, such as https://host/v1")
     model: str = Field(min_length=1, description="the model's name over there")
     key_variable: str | None = Field(
         None, description="environment variable that holds the API key; null: no key"

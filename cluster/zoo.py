@@ -2,16 +2,13 @@
 
 import datetime
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from cluster.errors import SettingsError
-from cluster.settings import Section, read_yaml, validated
-
-_USER = re.compile(r"(\w+://)?[^/?#]*@")  # and a password, where there is one
+from cluster.settings import Endpoint, Section, read_yaml, validated
 
 CandidateId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -52,22 +49,12 @@ class RemoteEngine(Section):
     """Calls an OpenAI-compatible endpoint elsewhere."""
 
     kind: Literal["remote"]
-    url: str = Field(pattern=r"^https?://", description="base URL, such as http://host:8000/v1")
+    url: Endpoint = Field(description="base URL, such as http://host:8000/v1")
     model: str = Field(min_length=1, description="the model's name over there")
     key_variable: str | None = Field(
         None, description="environment variable that holds the API key; null: no key"
     )
     concurrency: int = Field(4, ge=1, description="batches under way at once")
-
-    @field_validator("url", mode="before")  # rules of pydantic's own show what they found
-    @classmethod
-    def _holds_no_password(cls, url: Any) -> Any:
-        if isinstance(url, str) and _USER.match(url):
-            raise ValueError(
-                "holds a user or a password, which logs would show; name the environment variable "
-                "of an API key in 'key_variable'"
-            )
-        return url
 
     def key(self) -> str | None:
         """The API key. Raises SettingsError if the variable is named but not set."""

@@ -45,6 +45,10 @@ def test_file_and_overrides(run: Path) -> None:
         ("router.guard.max_body_bytes=0", ["router.guard.max_body_bytes", "greater than", "0"]),
         ("router.guard.key=keys", ["router.guard.key", "keys, requests_per_minute"]),
         ("router={selector_in_ingress: true, selector_gpus: 1}", ["router", "on CPU", "found"]),
+        (
+            "collect.judge={url: 'http://me:sesame@host', model: m}",
+            ["collect.judge.url", "password"],
+        ),
         ("exam", ["'exam'", "key=value"]),
         ("store.name=3", ["'store'", "is a value"]),
         ("exam.shots={", ["no YAML"]),
@@ -55,6 +59,7 @@ def test_errors_name_key_rule_and_value(run: Path, override: str, parts: list[st
         load(Settings, run, [override])
     message = str(caught.value)
     assert "\n" not in message
+    assert "sesame" not in message + str(caught.value.__cause__)
     for part in parts:
         assert part in message
 

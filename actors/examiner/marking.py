@@ -13,10 +13,19 @@ from typing import Any
 from cluster.settings import Marking
 from cluster.tables import letters
 
-_MARKUP = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\b|[*_`$#{}\\]")
+# What is taken off an answer, step by step, and off the key and the options alike. Signs that mean
+# something stay: my_var, 2**3, C#, {1, 2}.
+_MARKUP = [
+    (re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}"), r"\1/\2"),
+    (re.compile(r"(?:\\(?:text|mathrm|mathbf|textbf)\s*|(?<=[\d^_]))\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"[`$\\]"), ""),
+    (re.compile(r"(?<![\w*])[*_#]+|[*_]++(?!\w)"), ""),
+]
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Question|Q|User|Human)\b\s*\d*\s*[:.]")
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|[-+]?\.\d+")
+_NUMBER = re.compile(
+    r"[-+]?(?:(?:\d+(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?:/\d+(?:\.\d+)?)?"
+)
 _STATED = re.compile(r"\banswer\b\s*(?:is|would be|was|=|:)?\s*:?\s*(?P<answer>[^\n]+)", re.I)
 
 
@@ -30,7 +39,8 @@ def mark(output: str | None, question: Mapping[str, Any], marking: Marking = "au
     text = _NEXT_QUESTION.split(output)[0]
     if question["options"]:
         return float(chosen_letter(text, question["options"]) == question["answer"])
-    return float(_COMPARED[marking](_final(text), question["answer"]))
+    verbatim = output.strip() == question["answer"].strip()
+    return float(verbatim or _COMPARED[marking](_final(text), _plain(question["answer"])))
 
 
 def has_answer(output: str, question: Mapping[str, Any], marking: Marking = "auto") -> bool:
@@ -46,16 +56,35 @@ def has_answer(output: str, question: Mapping[str, Any], marking: Marking = "aut
 def chosen_letter(text: str, options: Sequence[str]) -> str | None:
     """The letter of the option that a text chooses; None if it chooses none or several."""
     boxed = _BOXED.findall(text)
-    plain = _MARKUP.sub("", boxed[-1] if boxed else text).strip()
+    bare = (boxed[-1] if boxed else text).strip()
+    plain = _plain(bare)
     known = letters(len(options))
+    verbatim = _verbatim(bare, known, options)
+    options = [_plain(option) or option for option in options]
     return (
-        _stated(plain, known)
+        verbatim
+        or _stated(plain, known)
         or _leading(plain, known, options)
         or _whole_option(plain, known, options)
         or _in_brackets(plain, known)
         or _named_option(plain, known, options)
         or _lone_capital(plain, known)
     )
+
+
+def _plain(text: str) -> str:
+    """A text without what only sets it: Markdown's and LaTeX's signs."""
+    for sign, kept in _MARKUP:
+        text = sign.sub(kept, text)
+    return text.strip()
+
+
+def _verbatim(text: str, known: list[str], options: Sequence[str]) -> str | None:
+    """The text is an option's, sign for sign: "B cells", "C#"; a letter alone is read as such."""
+    if text.upper() in known:
+        return None
+    texts = zip(known, options, strict=True)
+    return _only({letter for letter, option in texts if option.strip() == text})
 
 
 def _stated(text: str, known: list[str]) -> str | None:
@@ -141,7 +170,7 @@ def _final(text: str) -> str:
     """The part of a free answer that counts: what is boxed, or stated as the answer, or all."""
     boxed = _BOXED.findall(text)
     stated = _STATED.findall(text)
-    return _MARKUP.sub("", (boxed or stated or [text])[-1]).strip()
+    return _plain((boxed or stated or [text])[-1])
 
 
 def _either(text: str, answer: str) -> bool:
@@ -182,7 +211,7 @@ def _same(text: str, other: str) -> bool:
 
 def _words(text: str) -> str:
     bare = re.sub(r"^(?:the|a|an)\s+", "", " ".join(text.casefold().split()))
-    return bare.strip(" .,;:!?\"'()[]")
+    return bare.strip(" .,;:!?\"'()[]{}")
 
 
 def _same_number(text: str, other: str) -> bool:
@@ -191,9 +220,12 @@ def _same_number(text: str, other: str) -> bool:
 
 
 def _number(text: str) -> float | None:
-    bare = text.strip(" .%$€£").replace(",", "")
-    top, slash, bottom = bare.partition("/")
-    try:
-        return float(top) / float(bottom) if slash else float(top)
-    except (ValueError, ZeroDivisionError):
+    bare = text.lstrip(" $€£").rstrip(" .%$€£")
+    if not _NUMBER.fullmatch(bare):
         return None
+    top, _, bottom = bare.replace(",", "").partition("/")
+    try:
+        number = float(top) / float(bottom or 1)
+    except ZeroDivisionError:
+        return None
+    return number if math.isfinite(number) else None

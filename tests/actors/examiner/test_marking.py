@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
+from actors.examiner.bank import bank_questions
 from actors.examiner.marking import chosen_letter, has_answer, mark
 from cluster.settings import Marking
+from cluster.tables import letters
 
 CITIES = ["Rome", "Paris", "Madrid", "New York"]
 NUMBERS = ["15", "56", "5", "-56"]
@@ -112,6 +114,52 @@ def test_right_free_answers(output: str, answer: str) -> None:
 )
 def test_wrong_free_answers(output: str | None, answer: str) -> None:
     assert mark(output, free(answer)) == 0.0
+
+
+SIGNS = [
+    *("my_var", "__init__", "C#", "a*b", "2**3", "{1, 2}", "#", "()", "a\\_b"),
+    *(r"\frac{1}{2}", r"\sqrt{2}", "x_{1}", "NaN", "infinity", "1e-3", ".5", "1e999"),
+]
+
+
+@pytest.mark.parametrize("answer", SIGNS)
+@pytest.mark.parametrize("form", ["{}", "The answer is {}.", "**{}**", "${}$", r"\boxed{{{}}}"])
+def test_an_answer_with_signs_is_right_however_it_is_set(form: str, answer: str) -> None:
+    if form == "{}" or answer not in ("#", "()", "__init__"):
+        assert mark(form.format(answer), free(answer)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("C", "C#"),
+        ("23", "2**3"),
+        ("{12}", "{1, 2}"),
+        ("5", ".5"),
+        ("inf", "1e999"),
+        ("0.01", "1e-3"),
+    ],
+)
+def test_signs_that_mean_something_are_read(output: str, answer: str) -> None:
+    assert mark(output, free(answer)) == 0.0
+
+
+def test_options_written_out_are_told_apart_by_their_signs() -> None:
+    sets = ["{1, 2, 3}", "{1, 2}", "{12}"]
+    assert chosen_letter("The union is {1, 2, 3}", sets) == "A"
+    assert chosen_letter("**{1, 2}**", sets) == "B"
+    assert chosen_letter("It is C#", ["C", "C++", "Java", "C#"]) == "D"
+    assert chosen_letter("B cells", ["B cells of the blood", "T cells", "B cells"]) == "C"
+
+
+def test_every_option_of_the_bank_written_out_is_that_option() -> None:
+    for question in bank_questions().to_pylist():
+        if options := question["options"]:
+            known = letters(len(options))
+            # An option that is a letter itself stands for the option of that letter.
+            texts = [option for option in options if option.upper() not in known]
+            chosen = [known[options.index(text)] for text in texts]
+            assert [chosen_letter(text, options) for text in texts] == chosen, question
 
 
 def test_a_choice_is_marked_by_its_letter() -> None:

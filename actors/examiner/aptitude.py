@@ -63,7 +63,8 @@ def planned_test(exam: ExamSettings) -> AptitudeTest:
         UserError: the questions cannot be had, or are fewer than asked for.
         SettingsError, TableError: as ``draw_test``; or a file of past outcomes is none.
     """
-    questions = load_questions(exam.questions, per_task=exam.shots + exam.practice)
+    # Not for practice as well: the bank would make more, and the test be drawn from others.
+    questions = load_questions(exam.questions, per_task=exam.shots)
     return draw_test(questions, exam, _past_outcomes(questions, exam))
 
 

@@ -67,7 +67,7 @@ def load_questions(source: str, per_task: int = _BANK_POOL) -> pa.Table:
     Args:
         source: ``bank``; a preset, or ``PRESET:FILE`` for its rows in a Parquet or JSONL file; a
             Parquet or JSONL file with the columns of QUESTIONS, by path or URL; or a hub id.
-        per_task: questions of a task that are needed; the bank makes no fewer.
+        per_task: questions of a task that a test needs; the bank makes no fewer than these or 60.
 
     Raises:
         UserError: there is no such source, or the package that reads hubs is not installed.

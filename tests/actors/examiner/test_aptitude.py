@@ -85,6 +85,15 @@ def test_practice_changes_neither_the_test_nor_what_was_practised_before() -> No
     assert few_ids < set(many.practice["question_id"].to_pylist())
 
 
+def test_practice_on_the_bank_changes_no_test_or_is_refused() -> None:
+    tests = [planned_test(ExamSettings(practice=practice)) for practice in (0, 10, 40)]
+    assert {test.hash for test in tests} == {"654b902731865a4d"}
+    with pytest.raises(
+        UserError, match=r"'bank': task '\w+' has 60 questions; 20 \+ 41 were asked"
+    ):
+        planned_test(ExamSettings(practice=41))
+
+
 def test_too_few_tasks() -> None:
     with pytest.raises(UserError, match=r"have 4 tasks; 5 were asked for"):
         draw(tasks=5)

@@ -132,10 +132,7 @@ def _past_outcomes(questions: pa.Table, exam: ExamSettings) -> OutcomeMatrix | N
     """Past outcomes of ``questions``, from all files of the settings; others are left out."""
     if not exam.outcomes:
         return None
-    columns = ["model_id", "question_id", "score"]
-    past = pa.concat_tables(
-        check_outcomes(read_table(file), file).select(columns) for file in exam.outcomes
-    )
+    past = pa.concat_tables(check_outcomes(read_table(file), file) for file in exam.outcomes)
     asked = questions["question_id"].combine_chunks()
     past = past.filter(pc.is_in(past["question_id"], value_set=asked))
     if past.num_rows == 0:

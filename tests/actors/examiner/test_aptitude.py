@@ -181,6 +181,17 @@ def test_past_outcomes_are_read_from_files(tmp_path: Path) -> None:
     )
     asked = planned_test(exam).questions["question_id"].to_pylist()
     assert {name.partition("/")[2] for name in asked} == {"2", "3"}
+    # Failed, or right by luck: of question 2 nothing is known, 3 got nobody right.
+    numbers = [name.partition("/")[2] for name in outcomes["question_id"].to_pylist()]
+    failed = pa.array(["timed out" if number == "2" else None for number in numbers])
+    lucky = pa.array([False if number == "3" else None for number in numbers], pa.bool_())
+    place = outcomes.column_names.index
+    outcomes = outcomes.set_column(place("error"), "error", failed)
+    outcomes = outcomes.set_column(place("circle"), "circle", lucky)
+    pq.write_table(outcomes, tmp_path / "two.parquet")
+    pq.write_table(stranger, tmp_path / "one.parquet")
+    with pytest.raises(UserError, match=r"has 0 questions that some"):
+        planned_test(exam)
     of_others = exam.model_copy(update={"outcomes": (str(tmp_path / "else.parquet"),)})
     with pytest.raises(SettingsError, match=r"'exam.outcomes': no outcome is of questions"):
         planned_test(of_others)

@@ -131,7 +131,7 @@ def read_table(source: str) -> pa.Table:
     Raises:
         TableError: the file is missing, has another ending, or is not what its ending says.
     """
-    readers = {".parquet": pq.read_table, ".jsonl": pj.read_json}
+    readers = {".parquet": pq.read_table, ".jsonl": _read_jsonl}
     reader = readers.get(PurePosixPath(source).suffix)
     if reader is None:
         raise TableError(f"{source}: must end in one of {', '.join(readers)}")
@@ -139,6 +139,28 @@ def read_table(source: str) -> pa.Table:
         filesystem, path = located(source)
         with filesystem.open_input_file(path) as stream:
             return reader(stream)
+
+
+def _read_jsonl(stream: pa.NativeFile) -> pa.Table:
+    """Rows of JSON. pyarrow takes a column for times where all its texts look like such.
+
+    It would write them its own way, so they are then read once more, as texts.
+    """
+    table = pj.read_json(stream)
+    as_texts = pa.schema(field.with_type(_without_times(field.type)) for field in table.schema)
+    if as_texts == table.schema:
+        return table
+    stream.seek(0)
+    return pj.read_json(stream, parse_options=pj.ParseOptions(explicit_schema=as_texts))
+
+
+def _without_times(found: pa.DataType) -> pa.DataType:
+    """A type that was read off JSON, with texts in place of times; JSON itself has no times."""
+    if pa.types.is_list(found):
+        return pa.list_(_without_times(found.value_type))
+    if pa.types.is_struct(found):
+        return pa.struct([field.with_type(_without_times(field.type)) for field in found])
+    return pa.string() if pa.types.is_temporal(found) else found
 
 
 def located(source: str) -> tuple[pafs.FileSystem, str]:

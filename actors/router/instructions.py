@@ -123,7 +123,9 @@ def _jsonl(stream: pa.NativeFile, rows: int) -> Iterator[pa.Table]:
     ids = pa.field(_ID, pa.string())
     seen = pj.open_json(stream, read).schema
     has_ids = _ID in seen.names
-    fields = [seen.field(_ID) if has_ids else ids, *(f for f in INSTRUCTIONS if f.name != _ID)]
+    # pyarrow takes texts such as 2024-01-01 for times, and would write them its own way.
+    typed = has_ids and not pa.types.is_temporal(seen.field(_ID).type)
+    fields = [seen.field(_ID) if typed else ids, *(f for f in INSTRUCTIONS if f.name != _ID)]
     stream.seek(0)
     parse = pj.ParseOptions(
         explicit_schema=pa.schema(_optional(field) for field in fields),

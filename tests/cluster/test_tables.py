@@ -1,6 +1,8 @@
 """Tables: the columns that pass, and the rows that errors name."""
 
+import json
 import pickle
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -12,6 +14,7 @@ from cluster.tables import (
     check_outcomes,
     check_questions,
     from_rows,
+    read_table,
 )
 
 
@@ -87,3 +90,16 @@ def test_errors_survive_pickling_between_processes() -> None:
     assert isinstance(error, ValueError)
     assert isinstance(error, ModelSatError)
     assert str(error) == "t: row 3"
+
+
+def test_texts_of_jsonl_that_look_like_times_stay_as_they_are(tmp_path: Path) -> None:
+    row = {
+        "question_id": "2024-01-01T00:00:00Z",
+        "prompt": "When was it?",
+        "options": ["1969-07-20", "1969-07-20 20:17"],
+        "messages": [{"role": "user", "content": "1969-07-20"}],
+        "number": 7,
+    }
+    later = row | {"question_id": "2024-02-01", "options": None}
+    (tmp_path / "times.jsonl").write_text(f"{json.dumps(row)}\n{json.dumps(later)}\n")
+    assert read_table(str(tmp_path / "times.jsonl")).to_pylist() == [row, later]

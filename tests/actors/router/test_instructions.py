@@ -76,6 +76,12 @@ def test_ids_that_begin_late_are_refused(tmp_path: Path) -> None:
         checked(source, 1_000)
 
 
+def test_ids_that_look_like_times_stay_as_they_are(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "x.jsonl", {"instruction_id": "2024-01-01", "prompt": "p"})
+    (part,) = parts(source, 10)
+    assert part["instruction_id"].to_pylist() == ["2024-01-01"]
+
+
 def test_what_is_no_source(tmp_path: Path) -> None:
     for source, message in (
         (str(tmp_path / "none.jsonl"), "no such file"),

@@ -18,7 +18,7 @@ def run(settings: Plan) -> Result:
 
     check_output(settings)
     sources = {name: read_source(source) for name, source in settings.sources.items()}
-    make = methods(settings)
+    make = methods(settings, sources)
     runs = assess(settings, sources, make)
     measured = Measured(
         settings={

@@ -10,6 +10,7 @@ Shapes: N questions, M candidates of the zoo.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,7 +115,7 @@ class Assessment:
         _check_disjoint(measured, [tuning, tune_exam.questions, zoo_exam.questions])
         scores = {}
         for name in self._plan.methods:
-            method = self._make(name, self._sources[case.test], self._seed)
+            method = self._make(name, case.test, self._seed)
             able = case.seen if method.seen_only else case.zoo
             if len(able) < 2:
                 continue
@@ -171,8 +172,9 @@ def assess(
     Raises:
         TableError: as ``Assessment`` and ``cases``.
     """
-    for name in plan.methods:  # a wrong name is told before hours of tuning
-        make(name, next(iter(sources.values())), plan.seeds[0])
+    measured_on = sorted({setting.test_source for setting in plan.settings})
+    for name, source in product(plan.methods, measured_on):  # told before hours of tuning
+        make(name, source, plan.seeds[0])
     runs: dict[str, list[Run]] = {setting.name: [] for setting in plan.settings}
     wanted: dict[str, list[Case]] = {}
     with progress.line(f"assess {plan.name}") as line:

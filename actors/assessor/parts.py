@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from actors.assessor.plan import PARTS, Exam, Source, Split
 from actors.examiner.aptitude import distinguishability, weighted_order
 from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix, split_position
 from cluster.errors import TableError
-from cluster.tables import read_table
+from cluster.tables import OUTCOMES, conform, read_table
 
 Rows = NDArray[np.int64]
+
+_WRITTEN = pa.schema([OUTCOMES.field(name) for name in ("model_id", "question_id", "output")])
 
 
 def read_source(source: Source) -> OutcomeMatrix:
@@ -42,6 +45,32 @@ def read_source(source: Source) -> OutcomeMatrix:
     matrix = outcome_matrix(questions, outcomes, source.tasks, str(folder))
     matrix.of(source.leave_out)
     return matrix.of([name for name in matrix.candidates if name not in source.leave_out])
+
+
+def read_outputs(source: Source, matrix: OutcomeMatrix) -> dict[tuple[str, str], str]:
+    """What candidates wrote, by (model_id, instruction); ``matrix`` is the source's.
+
+    It stands in ``outputs.parquet`` where there is one, else with the outcomes.
+
+    Raises:
+        TableError: it stands in neither; or as ``conform``.
+    """
+    folder = Path(source.folder)
+    apart = folder / "outputs.parquet"
+    file = str(apart if apart.exists() else folder / "outcomes.parquet")
+    table = read_table(file)
+    if "output" not in table.column_names:
+        raise TableError(
+            f"{file}: no column 'output' with what candidates wrote, which re-rankers need, and no "
+            f"outputs.parquet beside it; found: {', '.join(table.column_names)}"
+        )
+    texts = dict(zip(matrix.question_ids, matrix.texts, strict=True))
+    columns = [column.to_pylist() for column in conform(table, _WRITTEN, file).columns]
+    return {
+        (model_id, texts[question_id]): output
+        for model_id, question_id, output in zip(*columns, strict=True)
+        if question_id in texts and output is not None
+    }
 
 
 def parts(matrix: OutcomeMatrix, split: Split, seed: int, name: str) -> dict[str, Rows]:

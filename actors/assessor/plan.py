@@ -4,6 +4,7 @@ Owns the settings of ``model-sat assess`` and the rules that hold between them; 
 of the outcomes is the business of ``cases`` and ``assessment``.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -176,6 +177,9 @@ class Plan(Section):
     item_response: ItemResponseSettings | None = Field(
         None, description="method 'item-response'; null: its defaults on ``encoder``"
     )
+    rerankers: dict[str, str] = Field(
+        {}, description="model of each re-ranker: folder, store://models/NAME, hub id"
+    )
     model_sat: ModelSatPlan | None = Field(None, description="method 'model-sat'")
     variants: dict[str, Variant] = Field(
         {}, description="methods 'model-sat NAME': as 'model-sat' but for these keys"
@@ -213,6 +217,7 @@ class Plan(Section):
             _known("source", [setting.tune, setting.test_source], self.sources, setting.name)
             zoos = [name for name in (setting.zoo, setting.leave_out) if name is not None]
             _known("zoo", zoos, self.zoos, setting.name)
+        _known("method", list(self.rerankers), self.methods, "rerankers")
         for replay in self.replays:
             _known("source", [replay.source], self.sources, replay.name)
         for coverage in self.coverages:
@@ -235,7 +240,7 @@ class Plan(Section):
         return self
 
 
-def _known(what: str, names: list[str], there: dict[str, Any], user: str) -> None:
+def _known(what: str, names: list[str], there: Iterable[str], user: str) -> None:
     for name in names:
         if name not in there:
             raise ValueError(f"'{user}' names no known {what}; there are: {', '.join(there)}")

@@ -25,4 +25,4 @@ def embedding_reranker(context: Context, name: str, usual: str | None) -> Writte
         products = normalize(embed(instructions)) * normalize(embed(answers))
         return np.asarray((1 + products.sum(axis=1)) / 2)
 
-    return Written(context.outputs, rate)
+    return Written(context.outputs(), rate)

@@ -33,8 +33,8 @@ class Context:
     asked: OutcomeMatrix
     seed: int = 0
     device: str = "cpu"  # where models are run that a baseline loads
-    # What a candidate wrote, by (model_id, instruction): for re-rankers.
-    outputs: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # Reads what candidates wrote, by (model_id, instruction): for re-rankers.
+    outputs: Callable[[], Mapping[tuple[str, str], str]] = dict
     # Folder or hub id of the model that a baseline (by name) shall load instead of its usual one.
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -34,4 +34,4 @@ def reranker(
             encoder.predict(pairs, activation_fn=to_probability, show_progress_bar=False)
         )
 
-    return Written(context.outputs, rate)
+    return Written(context.outputs(), rate)

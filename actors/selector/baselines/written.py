@@ -53,8 +53,8 @@ class Written:
     def _output(self, model_id: str, instruction: str) -> str:
         if (model_id, instruction) not in self._outputs:
             raise TableError(
-                f"re-rankers need what candidates wrote (column 'output' of the outcomes); there "
-                f"is nothing of candidate '{model_id}' for '{instruction[:60]}'"
+                "re-rankers need what candidates wrote (outputs.parquet, or column 'output' of the "
+                f"outcomes); there is nothing of candidate '{model_id}' for '{instruction[:60]}'"
             )
         return self._outputs[model_id, instruction]
 

@@ -130,7 +130,7 @@ class ByTask:
 @pytest.fixture
 def by_task() -> MakeMethod:
     """The method ``by-task`` under any name; under the name ``knn`` it knows seen ones only."""
-    return lambda name, asked, seed: Method(ByTask(), seen_only=name == "knn")
+    return lambda name, source, seed: Method(ByTask(), seen_only=name == "knn")
 
 
 PLAN = {

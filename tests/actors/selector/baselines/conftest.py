@@ -108,4 +108,4 @@ def context(models: dict[str, str]) -> Context:
         for model_id in CHANCES
         for text in asked.texts
     }
-    return Context(embed, asked, seed=0, outputs=outputs, sources=encoders | crosses)
+    return Context(embed, asked, seed=0, outputs=lambda: outputs, sources=encoders | crosses)

@@ -15,7 +15,7 @@ def test_a_cross_encoder_rates_what_was_written(
     cards: list[CapabilityCard], context: Context, models: dict[str, str]
 ) -> None:
     text = context.asked.texts[3]
-    pairs = [(text, context.outputs[card.model_id, text]) for card in cards]
+    pairs = [(text, context.outputs()[card.model_id, text]) for card in cards]
     rated = CrossEncoder(models["cross-encoder"], num_labels=1, device="cpu").predict(pairs)
     scores_NM = make_baseline("reranker", context).fit(context.asked, cards).scores([text], cards)
     np.testing.assert_allclose(scores_NM[0], rated, atol=1e-6)
@@ -30,7 +30,7 @@ def test_embeddings_rate_what_was_written(
 ) -> None:
     text = context.asked.texts[3]
     embed = SentenceEmbedder(models["encoder"])
-    written = embed([context.outputs[card.model_id, text] for card in cards])
+    written = embed([context.outputs()[card.model_id, text] for card in cards])
     expected = (1 + cos_sim(embed([text]), written).numpy()) / 2
     scorer = make_baseline("embedding-reranker", context).fit(context.asked, cards)
     np.testing.assert_allclose(scorer.scores([text], cards), expected, atol=1e-6)

@@ -40,16 +40,17 @@ def cases(plan: Plan, setting: Setting, train: Mapping[str, OutcomeMatrix]) -> l
         train: the train part of every source; random zoos are drawn by its scores.
 
     Raises:
-        TableError: a candidate has no outcomes, nobody is left to tune on, or too few candidates
-            stay below the score that random zoos ask for.
+        TableError: a candidate has no outcomes, one to leave out is in neither source, nobody is
+            left to tune on, or too few candidates stay below the score that random zoos ask for.
     """
     test = train[setting.test_source]
+    besides = plan.zoos[setting.leave_out] if setting.leave_out else []
+    _check_known(setting, besides, [*train[setting.tune].candidates, *test.candidates])
     if setting.random:
         zoos = random_zoos(test, setting.random, setting.name)
         named = {f"{setting.name} {number}": zoo for number, zoo in enumerate(zoos, 1)}
     else:
         named = {str(setting.zoo): plan.zoos[str(setting.zoo)]}
-    besides = plan.zoos[setting.leave_out] if setting.leave_out else []
     return [
         _case(setting, train[setting.tune], name, zoo, joining, besides)
         for name, zoo in named.items()
@@ -72,6 +73,16 @@ def random_zoos(train: OutcomeMatrix, zoos: RandomZoos, name: str) -> list[list[
         )
     rng = np.random.default_rng(zoos.seed)
     return [sorted(rng.choice(weak, zoos.size, replace=False)) for _ in range(zoos.count)]
+
+
+def _check_known(setting: Setting, names: Sequence[str], there: Sequence[str]) -> None:
+    """A misspelt candidate would not be left out, and nobody would see it."""
+    for name in names:
+        if name not in there:
+            raise TableError(
+                f"'{setting.name}': zoo '{setting.leave_out}', which is left out, names no known "
+                f"candidate '{name}'; there are: {', '.join(sorted(set(there)))}"
+            )
 
 
 def _joining(setting: Setting, zoo: Sequence[str]) -> list[tuple[str, ...]]:

@@ -176,6 +176,7 @@ def test_a_zoo_that_was_asked_nothing_in_common(make_plan: MakePlan, matrix: Out
     ("keys", "message"),
     [
         ({"zoo": "typo"}, "no candidate 'adderr'; there are: adder, allround"),
+        ({"leave_out": "typo"}, "'typo', which is left out, names no known candidate 'adderr'"),
         ({"zoo": "everyone", "unseen": True}, "no candidate of 'source' is left to tune on"),
         (
             {"zoo": None, "random": {"size": 4, "below": 0.3}},

@@ -136,16 +136,30 @@ def load_zoo(path: str | Path) -> Zoo:
     Raises:
         SettingsError: naming file, key, rule and value.
     """
+    return _load((Path(path),))
+
+
+def _load(way: tuple[Path, ...]) -> Zoo:
+    """The zoo at the end of ``way``, on which each file includes the next."""
+    path = way[-1]
     values = read_yaml(path)
-    included = _included(values.pop("include", []), Path(path))
+    included = _included(values.pop("include", []), way)
     candidates = values.get("candidates", [])
     if included and isinstance(candidates, list):
         values["candidates"] = [*included, *candidates]
     return validated(Zoo, values, str(path))
 
 
-def _included(names: Any, path: Path) -> list[Candidate]:
+def _included(names: Any, way: tuple[Path, ...]) -> list[Candidate]:
+    path = way[-1]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SettingsError(f"{path}: key 'include': must be a list of files; found {names!r}")
-    zoos = [load_zoo(path.parent / name) for name in names]
+    above = [each.resolve() for each in way]
+    for name in names:
+        if (path.parent / name).resolve() in above:
+            raise SettingsError(
+                f"{way[0]}: key 'include': zoos must not include each other in a circle; "
+                f"found: {' -> '.join([*map(str, way), str(path.parent / name)])}"
+            )
+    zoos = [_load((*way, path.parent / name)) for name in names]
     return [candidate for zoo in zoos for candidate in zoo.candidates]

@@ -35,6 +35,13 @@ def test_include_brings_the_candidates_of_another_file(tmp_path: Path) -> None:
         load_zoo(zoo_file(tmp_path, twice))
 
 
+def test_zoos_that_include_each_other_are_refused(tmp_path: Path) -> None:
+    zoo_file(tmp_path, "name: one\ninclude: [two.yaml]", "one.yaml")
+    zoo_file(tmp_path, "name: two\ninclude: [./one.yaml]", "two.yaml")
+    with pytest.raises(SettingsError, match=r"one.yaml: key 'include': .* -> .*two.yaml -> .*one"):
+        load_zoo(tmp_path / "one.yaml")
+
+
 def test_unknown_candidate_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no candidate 'z'; it has: a"):
         load_zoo(zoo_file(tmp_path, ONE)).candidate("z")

@@ -122,6 +122,10 @@ FEEDBACK = pa.schema(
     ]
 )
 
+_CORRECT = pa.field("correct", pa.float64(), False)  # what OUTCOMES have for score, elsewhere
+
+MOST_OPTIONS = 26  # of a question: each has a letter
+
 _FIRST_ROWS = 3
 
 
@@ -241,7 +245,8 @@ def check_outcomes(table: pa.Table, name: str) -> pa.Table:
             that stands in two rows.
     """
     if "score" not in table.column_names and "correct" in table.column_names:
-        table = table.append_column("score", table.column("correct").cast(pa.float64()))
+        correct = _column(table, _CORRECT, name, 0)
+        table = table.append_column("score", correct)
     outcomes = conform(table, OUTCOMES, name)
     scores = outcomes.column("score")
     outside = pc.invert(pc.and_(pc.greater_equal(scores, 0.0), pc.less_equal(scores, 1.0)))
@@ -257,10 +262,11 @@ def check_questions(table: pa.Table, name: str) -> pa.Table:
     """Returns ``table`` as QUESTIONS.
 
     Raises:
-        TableError: as ``conform``; or an answer that is no letter of the row's options; or a
-            question id that stands in two rows.
+        TableError: as ``conform`` and ``check_options``; or an answer that is no letter of the
+            row's options; or a question id that stands in two rows.
     """
     questions = conform(table, QUESTIONS, name)
+    check_options(questions, name)
     for row, (options, answer) in enumerate(
         zip(questions["options"].to_pylist(), questions["answer"].to_pylist(), strict=True)
     ):
@@ -271,6 +277,17 @@ def check_questions(table: pa.Table, name: str) -> pa.Table:
             )
     check_unique(questions, ["question_id"], name)
     return questions
+
+
+def check_options(questions: pa.Table, name: str) -> None:
+    """Raises TableError naming the first question with more options than there are letters."""
+    counts = pc.list_value_length(questions["options"])
+    wide = questions.filter(pc.greater(counts, MOST_OPTIONS)).slice(0, 1).to_pylist()
+    if wide:
+        raise TableError(
+            f"{name}: question '{wide[0]['question_id']}' has {len(wide[0]['options'])} options; "
+            f"at most {MOST_OPTIONS} have a letter"
+        )
 
 
 def check_instructions(table: pa.Table, name: str, first_row: int = 0) -> pa.Table:
@@ -309,8 +326,8 @@ def from_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
 
 
 def letters(count: int) -> list[str]:
-    """The letters of ``count`` options, at most 26: A, B, C, ..."""
-    assert 0 < count <= 26, count
+    """The letters of ``count`` options, at most MOST_OPTIONS: A, B, C, ..."""
+    assert 0 < count <= MOST_OPTIONS, count
     return [chr(ord("A") + index) for index in range(count)]
 
 

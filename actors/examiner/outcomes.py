@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from actors.examiner.card import CapabilityCard, TaskResult
 from actors.examiner.questions import question_text
 from cluster.errors import TableError
-from cluster.tables import check_outcomes, check_unique, conform
+from cluster.tables import check_options, check_outcomes, check_unique, conform
 
 _ASKED = pa.schema(
     [
@@ -95,8 +95,9 @@ def outcome_matrix(
         name: says in errors which table it is.
 
     Raises:
-        TableError: a column is missing or of a wrong type, an id stands twice, a score lies
-            outside [0, 1], or an outcome is of an unknown question.
+        TableError: a column is missing or of a wrong type, an id stands twice, a question has more
+            options than letters, a score lies outside [0, 1], an outcome is of an unknown question,
+            or all failed.
     """
     if task_column not in questions.column_names:
         raise TableError(
@@ -106,8 +107,15 @@ def outcome_matrix(
     tasks = [str(task) for task in questions[task_column].to_pylist()]
     questions = conform(questions, _ASKED, f"{name}: questions")
     check_unique(questions, ["question_id"], f"{name}: questions")
+    check_options(questions, name)
     outcomes = check_outcomes(outcomes, name)
-    outcomes = outcomes.filter(pc.is_null(outcomes["error"]))
+    answered = outcomes.filter(pc.is_null(outcomes["error"]))
+    if not answered.num_rows:
+        raise TableError(
+            f"{name}: all {outcomes.num_rows} outcomes failed (column 'error'), the first by "
+            f"'{outcomes['error'][0]}'; at least one must be an answer's"
+        )
+    outcomes = answered
     ids = questions["question_id"].combine_chunks()
     rows = pc.index_in(outcomes["question_id"].combine_chunks(), ids)
     _check_known(outcomes, rows, name)

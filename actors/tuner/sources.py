@@ -15,7 +15,14 @@ from actors.examiner.outcomes import normal_words
 from actors.examiner.questions import question_text
 from cluster.errors import TableError
 from cluster.store import Store
-from cluster.tables import OUTCOMES, QUESTIONS, check_outcomes, conform, read_table
+from cluster.tables import (
+    OUTCOMES,
+    QUESTIONS,
+    check_options,
+    check_outcomes,
+    conform,
+    read_table,
+)
 
 _STORE = "store://"
 # What is read of a question. Imported ones may lack the rest.
@@ -55,6 +62,7 @@ def with_outcomes(
     for folder in folders:
         place = _place(store, folder)
         found = conform(read_table(f"{place}/questions.parquet"), _READ, f"{place}: questions")
+        check_options(found, place)
         new = [normal_words(prompt) not in exam for prompt in found["prompt"].to_pylist()]
         found = found.filter(pa.array(new))
         rows = check_outcomes(read_table(f"{place}/outcomes.parquet"), place)

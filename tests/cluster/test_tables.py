@@ -40,6 +40,12 @@ def test_correct_alone_becomes_the_score() -> None:
     assert check_outcomes(table, "here")["score"].to_pylist() == [1.0]
 
 
+def test_correct_as_text_is_refused() -> None:
+    table = outcomes(correct=["yes", "no"]).drop(["score"])
+    with pytest.raises(TableError, match="here: column 'correct' must be double; found string"):
+        check_outcomes(table, "here")
+
+
 @pytest.mark.parametrize(
     ("columns", "parts"),
     [
@@ -68,6 +74,11 @@ def test_answers_are_letters_of_the_options() -> None:
     assert check_questions(questions(), "here")["answer"].to_pylist() == ["B"]
     with pytest.raises(TableError, match=r"row 0.*A to B; found 'C'"):
         check_questions(questions(answer=["C"]), "here")
+
+
+def test_more_options_than_letters_are_refused() -> None:
+    with pytest.raises(TableError, match=r"here: question 'q' has 27 options; at most 26 have a"):
+        check_questions(questions(options=[["x"] * 27]), "here")
 
 
 def test_instructions_are_prompts_or_messages() -> None:

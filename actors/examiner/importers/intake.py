@@ -1,9 +1,10 @@
 """Which rows of an import are taken: every row is checked, and counted by reason if left out.
 
 Owns the rules for rows. A row is left out that has no model, question or score; whose score is
-no finite number or lies outside the range; whose question has no prompt, or another one than an
-earlier row of the same id; whose pair of model and question stands there already. Two models
-whose names differ only in case end the import: that would make one model two.
+no finite number or lies outside the range; whose question has no prompt, another one than an
+earlier row of the same id, or more options than there are letters; whose pair of model and
+question stands there already. Two models whose names differ only in case end the import: that
+would make one model two.
 
 What is remembered of all rows together: the ids of questions with a digest of their text, the
 names of models, and a bit for each pair. All else is a batch at a time.
@@ -32,13 +33,14 @@ from actors.examiner.importers.parts import (
 from actors.examiner.importers.registry import ImportSettings
 from actors.examiner.importers.tally import Tally
 from cluster.errors import TableError
-from cluster.tables import letters
+from cluster.tables import MOST_OPTIONS, letters
 
 NO_MODEL = "no model"
 NO_QUESTION = "no question id"
 NO_SCORE = "no score, or one that is no number"
 NOT_FINITE = "score is NaN or infinite"
 OUTSIDE = "score lies outside {:g} to {:g}"
+TOO_MANY_OPTIONS = f"question has more than {MOST_OPTIONS} options"
 NO_PROMPT = "question has no prompt"
 OTHER_PROMPT = "question has another text than an earlier one of its id"
 TWICE = "model and question stand there already"
@@ -80,6 +82,9 @@ class Intake:
                 part, keep_N, _flags(pc.equal(rows[LEFT_OUT], reason).fill_null(False)), reason
             )
         self._leave(part, keep_N, _is_empty(rows["question_id"]), NO_QUESTION)
+        wide_N = _too_many(rows["options"])
+        self._leave(part, keep_N, wide_N, TOO_MANY_OPTIONS)
+        rows = _without_prompt(rows, wide_N)  # so that their questions are not taken either
         if part.outcomes:
             self._check_scores(part, rows, keep_N)
         place_N, new = self._places(part, rows, keep_N)
@@ -241,6 +246,22 @@ def _questions(rows: pa.Table, new: Iterable[int]) -> pa.Table:
     return pa.Table.from_pylist(found, schema=IMPORTED_QUESTIONS)
 
 
+def _too_many(options: pa.ChunkedArray | pa.Array) -> Mask:
+    """Where there are more options than letters."""
+    if pa.types.is_list(options.type):
+        return _flags(pc.greater(pc.list_value_length(options), MOST_OPTIONS).fill_null(False))
+    commas_N = pc.count_substring(options, ",").fill_null(0)
+    wide_N = _flags(pc.greater_equal(commas_N, MOST_OPTIONS))
+    for row in np.flatnonzero(wide_N):
+        wide_N[row] = len(_options(options[int(row)].as_py()) or ()) > MOST_OPTIONS
+    return wide_N
+
+
+def _without_prompt(rows: pa.Table, which_N: Mask) -> pa.Table:
+    prompts = pc.if_else(pa.array(which_N), None, rows["prompt"])
+    return rows.set_column(rows.column_names.index("prompt"), "prompt", prompts)
+
+
 def _options(found: Any) -> list[str] | None:
     """Options given as a list, or as text that is a JSON list."""
     if isinstance(found, str):
@@ -253,7 +274,7 @@ def _options(found: Any) -> list[str] | None:
 
 def _answer(found: str | None, options: list[str] | None) -> str | None:
     """With options: the letter of the right one, which may be given by its text; else as it is."""
-    if not options or found is None or len(options) > 26:
+    if not options or found is None:
         return found
     known = letters(len(options))
     if found in known:

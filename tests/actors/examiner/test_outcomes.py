@@ -38,6 +38,19 @@ def test_a_matrix_has_a_row_a_question_and_a_column_a_candidate() -> None:
     np.testing.assert_array_equal(matrix.scores_NM, np.array(expected, np.float32))
 
 
+def test_outcomes_that_all_failed_are_refused() -> None:
+    failed = outcomes(ROWS).append_column("error", pa.array(["no GPU"] * 4))
+    with pytest.raises(TableError, match=r"all 4 outcomes failed .*the first by 'no GPU'"):
+        outcome_matrix(QUESTIONS, failed)
+
+
+def test_more_options_than_letters_are_refused_by_name() -> None:
+    options = pa.array([None, ["x"] * 27, None, None])
+    wide = QUESTIONS.set_column(QUESTIONS.column_names.index("options"), "options", options)
+    with pytest.raises(TableError, match="outcomes: question 'q2' has 27 options; at most 26"):
+        outcome_matrix(wide, outcomes(ROWS))
+
+
 def test_questions_and_candidates_are_picked_in_the_order_asked_for() -> None:
     matrix = outcome_matrix(QUESTIONS, outcomes(ROWS))
     picked = matrix.of(["b", "a"]).questions([1, 0])

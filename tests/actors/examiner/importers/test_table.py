@@ -100,6 +100,14 @@ def test_questions_may_have_a_file_of_their_own(
     assert found.left_out() == {intake.NO_PROMPT: 1}
 
 
+def test_options_as_text_have_letters_or_are_left_out(tmp_path: Path, imported: Any) -> None:
+    few, many = ["a, b, c"] * 26, ["x"] * 27
+    rows = [row("a", f"q{len(each)}", 1.0, options=json.dumps(each)) for each in (few, many)]
+    found = imported("table", as_parquet(tmp_path / "rows", rows))
+    assert found.left_out() == {intake.TOO_MANY_OPTIONS: 1}
+    assert list(found.questions()) == ["q26"]
+
+
 BAD = [
     (row("a", "q3", float("nan")), intake.NOT_FINITE),
     (row("a", "q4", float("inf")), intake.NOT_FINITE),
@@ -112,6 +120,7 @@ BAD = [
     (row("a", "q8", 1.0, prompt=None), intake.NO_PROMPT),
     (row("c", "q1", 1.0, prompt="Another text"), intake.OTHER_PROMPT),
     (row("c", "q1", 1.0, options=["two", "one"]), intake.OTHER_PROMPT),
+    (row("a", "q9", 1.0, options=list(map(str, range(27)))), intake.TOO_MANY_OPTIONS),
     (row("a", "q1", 0.0), intake.TWICE),
 ]
 

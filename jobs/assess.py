@@ -13,12 +13,19 @@ def run(settings: Plan) -> Result:
     from actors.assessor.findings import Measured
     from actors.assessor.methods import methods
     from actors.assessor.parts import read_source
-    from actors.assessor.replay import replay_releases
+    from actors.assessor.replay import dated, replay_releases
     from actors.assessor.report import check_output, write_report
 
     check_output(settings)
     sources = {name: read_source(source) for name, source in settings.sources.items()}
     make = methods(settings, sources)
+    # What takes seconds comes before hours of tuning: its errors are told at once.
+    coverages = {
+        each.name: coverage(sources[each.source], settings.zoos[each.zoo], each.reference)
+        for each in settings.coverages
+    }
+    for replay in settings.replays:
+        dated(settings, replay, sources[replay.source])
     runs = assess(settings, sources, make)
     measured = Measured(
         settings={
@@ -29,10 +36,7 @@ def run(settings: Plan) -> Result:
             replay.name: replay_releases(settings, replay, sources[replay.source], make)
             for replay in settings.replays
         },
-        coverages={
-            each.name: coverage(sources[each.source], settings.zoos[each.zoo], each.reference)
-            for each in settings.coverages
-        },
+        coverages=coverages,
     )
     place = write_report(settings, measured)
     settled = {

@@ -172,8 +172,9 @@ def assess(
     Raises:
         TableError: as ``Assessment`` and ``cases``.
     """
-    measured_on = sorted({setting.test_source for setting in plan.settings})
-    for name, source in product(plan.methods, measured_on):  # told before hours of tuning
+    measured_on = {setting.test_source for setting in plan.settings}
+    measured_on |= {replay.source for replay in plan.replays}
+    for name, source in product(plan.methods, sorted(measured_on)):  # told before hours of tuning
         make(name, source, plan.seeds[0])
     runs: dict[str, list[Run]] = {setting.name: [] for setting in plan.settings}
     wanted: dict[str, list[Case]] = {}

@@ -5,9 +5,10 @@ of the outcomes is the business of ``cases`` and ``assessment``.
 """
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cluster.errors import SettingsError
 from cluster.settings import (
@@ -116,6 +117,15 @@ class Replay(Section):
         pattern=r"^\d{4}-\d{2}-\d{2}$", description="methods are tuned on models released before"
     )
     best: int = Field(5, ge=1, description="the zoo: that many best so far, and the newest")
+
+    @field_validator("start")
+    @classmethod
+    def _is_a_day(cls, start: str) -> str:
+        try:
+            date.fromisoformat(start)
+        except ValueError as error:
+            raise ValueError(f"must be a day, YYYY-MM-DD: {error}; found '{start}'") from error
+        return start
 
 
 class Coverage(Section):
@@ -229,6 +239,7 @@ class Plan(Section):
     def _names_are_unique(self) -> Self:
         _unique("settings", [setting.name for setting in self.settings])
         _unique("replays", [replay.name for replay in self.replays])
+        _unique("coverages", [coverage.name for coverage in self.coverages])
         if anyway := [name for name in self.methods if name in REFERENCES]:
             raise ValueError(f"methods: '{anyway[0]}' is measured anyway; leave it out")
         _unique("methods", self.methods)

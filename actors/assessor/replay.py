@@ -65,18 +65,9 @@ def release_dates(folder: str, candidates: Sequence[str]) -> dict[str, date]:
 
 
 def releases(assessment: Assessment, replay: Replay, dates: dict[str, date]) -> dict[str, Case]:
-    """The case of each model that was released on the start date or later.
-
-    Raises:
-        TableError: no model was released before the start date, or none since.
-    """
+    """The case of each model that was released on the start date or later."""
     start = date.fromisoformat(replay.start)
     old = [name for name, day in dates.items() if day < start]
-    if not old or len(old) == len(dates):
-        raise TableError(
-            f"replay '{replay.name}': models must be released before and since {start}; "
-            f"their dates run from {min(dates.values())} to {max(dates.values())}"
-        )
     cards = assessment.exam(replay.source, list(dates), old).cards
     found, so_far = {}, list(old)
     for newest in list(dates)[len(old) :]:
@@ -87,6 +78,31 @@ def releases(assessment: Assessment, replay: Replay, dates: dict[str, date]) -> 
     return found
 
 
+def dated(
+    plan: Plan, replay: Replay, source: OutcomeMatrix
+) -> tuple[dict[str, date], OutcomeMatrix]:
+    """The release dates of a replay, and the questions that every model was asked.
+
+    Raises:
+        TableError: as ``release_dates``; no model was released before the start date, or none
+            since; or no question was asked of every model.
+    """
+    dates = release_dates(plan.sources[replay.source].folder, source.candidates)
+    start = date.fromisoformat(replay.start)
+    if not min(dates.values()) < start <= max(dates.values()):
+        raise TableError(
+            f"replay '{replay.name}': models must be released before and since {start}; "
+            f"their dates run from {min(dates.values())} to {max(dates.values())}"
+        )
+    asked = source.complete()
+    if not len(asked):
+        raise TableError(
+            f"replay '{replay.name}': no question was asked of all {len(dates)} models; "
+            "leave out of the source those that were asked few"
+        )
+    return dates, asked
+
+
 def replay_releases(
     plan: Plan, replay: Replay, source: OutcomeMatrix, make: MakeMethod
 ) -> Replayed:
@@ -95,19 +111,12 @@ def replay_releases(
     Only questions that every model was asked count, so that all steps are measured alike.
 
     Raises:
-        TableError: as ``release_dates``, ``releases`` and ``Assessment``; or no question was asked
-            of every model.
+        TableError: as ``dated`` and ``Assessment``.
     """
-    dates = release_dates(plan.sources[replay.source].folder, source.candidates)
-    asked = {replay.source: source.complete()}
-    if not len(asked[replay.source]):
-        raise TableError(
-            f"replay '{replay.name}': no question was asked of all {len(dates)} models; "
-            "leave out of the source those that were asked few"
-        )
+    dates, asked = dated(plan, replay, source)
     runs: dict[str, list[Run]] = {}
     for seed in plan.seeds:
-        assessment = Assessment(plan, asked, make, seed)
+        assessment = Assessment(plan, {replay.source: asked}, make, seed)
         for newest, case in releases(assessment, replay, dates).items():
             runs.setdefault(newest, []).append(assessment.run(case))
     everything = [run for found in runs.values() for run in found]

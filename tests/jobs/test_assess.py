@@ -90,6 +90,7 @@ def test_a_mistake_is_one_line(plan: Path, python: Command) -> None:
         ("exam.shots=50", "no task has 50 questions"),
         ("split={train: 0.998, validation: 0.001, test: 0.001}", "part is empty"),
         ("output=.", "is there, but no report"),
+        ("methods=[guess]", "no baseline is called 'guess'"),
     ],
 )
 def test_mistakes_in_what_is_there_leave_no_report(plan: Path, override: str, part: str) -> None:
@@ -99,3 +100,24 @@ def test_mistakes_in_what_is_there_leave_no_report(plan: Path, override: str, pa
     assert part in message
     assert "\n" not in message
     assert not (plan.parent / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "part"),
+    [
+        ("coverages=[{name: c, source: ours, zoo: pair, reference: z}]", "no candidate 'z'"),
+        ("replays=[{name: r, source: ours, start: '2023-01-01'}]", "before and since 2023-01-01"),
+        ("undated", "no release_date of candidate 'd'"),
+    ],
+)
+def test_what_takes_seconds_is_told_before_anything_is_tuned(
+    plan: Path, override: str, part: str
+) -> None:
+    overrides = ["methods=[best-aptitude]", override]
+    if override == "undated":
+        models = plan.parent / "ours" / "models.parquet"
+        pq.write_table(pq.read_table(models).slice(0, 3), models)
+        overrides.pop()
+    # Nothing could be tuned: no task is large enough for an aptitude test.
+    with pytest.raises(UserError, match=part):
+        run(load(Plan, plan, [*overrides, "exam.shots=50"]))

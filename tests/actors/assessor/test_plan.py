@@ -58,6 +58,15 @@ def test_a_plan_with_overrides(file: Path) -> None:
         ("methods=[knn, knn]", ["methods: 'knn' stands there twice"]),
         ("replays=[{name: r, source: one, start: May}]", ["replays.0.start", "'May'"]),
         (
+            "replays=[{name: r, source: one, start: '2024-02-30'}]",
+            ["replays.0.start", "must be a day, YYYY-MM-DD: day", "'2024-02-30'"],
+        ),
+        (
+            "coverages=[{name: c, source: one, zoo: pair, reference: a}, "
+            "{name: c, source: two, zoo: three, reference: b}]",
+            ["coverages: 'c' stands there twice"],
+        ),
+        (
             "coverages=[{name: c, source: one, zoo: four, reference: a}]",
             ["'c' names no known zoo"],
         ),

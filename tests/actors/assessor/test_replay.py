@@ -11,7 +11,7 @@ from actors.assessor.figures import MEAN
 from actors.assessor.methods import MakeMethod
 from actors.assessor.parts import read_source
 from actors.assessor.plan import Plan
-from actors.assessor.replay import release_dates, releases, replay_releases
+from actors.assessor.replay import dated, release_dates, releases, replay_releases
 from actors.examiner.outcomes import OutcomeMatrix
 from cluster.errors import TableError
 
@@ -87,11 +87,9 @@ def test_models_are_needed_on_both_sides_of_the_start(
     make_plan: MakePlan,
     write_source: WriteSource,
     matrix: OutcomeMatrix,
-    by_task: MakeMethod,
     start: str,
 ) -> None:
+    write_source()
     plan = make_plan(replays=replays(start))
-    dates = release_dates(str(write_source()), matrix.candidates)
-    assessment = Assessment(plan, {"source": matrix}, by_task, 0)
     with pytest.raises(TableError, match="from 2024-01-01 to 2024-01-06"):
-        releases(assessment, plan.replays[0], dates)
+        dated(plan, plan.replays[0], matrix)

@@ -93,12 +93,13 @@ def method_table(methods: Sequence[MethodFigures], compare: str) -> Table:
     rows = []
     for found in methods:
         mean = found.figures[MEAN]
-        row = [found.method, percent(mean["accuracy"]), *_points(found.gain)]
+        row = [percent(mean["accuracy"]), *_points(found.gain)]
         row += [f"{mean['gap_share'].value:.1%}"]
         row += [f"{mean[name].value:.3f}" for name in ("auc", "auc_pooled", "ece")]
         row += _points(found.versus) if "over " + compare in head else []
         row += _points(found.onboarding) if joins else []
-        rows.append([cell.replace("nan%", "").replace("nan", "") for cell in row])
+        figures = [cell.replace("nan%", "").replace("nan", "") for cell in row]
+        rows.append([found.method, *figures])
     return Table("Figures of each method", head, rows)
 
 

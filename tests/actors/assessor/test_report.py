@@ -2,11 +2,12 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from actors.assessor.findings import Measured
+from actors.assessor.findings import Measured, method_table
 from actors.assessor.page import markdown
 from actors.assessor.plan import Plan
 from actors.assessor.report import check_output, write_report
@@ -31,6 +32,12 @@ def test_a_page_tells_all(plan: Plan, measured: Measured) -> None:
     assert "| linguist |" in sections["Coverage: c"]
     for table in (block for block in page.split("\n\n") if block.startswith("| ")):
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_a_table_keeps_the_names_of_methods(measured: Measured) -> None:
+    _, (first, *_) = measured.settings["seen"]
+    table = method_table([replace(first, method="model-sat finance")], "knn")
+    assert table.rows[0][0] == "model-sat finance"
 
 
 def test_a_report_is_written_whole_and_replaces_an_older_one(

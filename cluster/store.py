@@ -35,7 +35,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,6 +54,8 @@ _WAITS = (1.0, 4.0, 10.0)
 _PASSING = re.compile(
     r"AWS Error (?!ACCESS_DENIED|NO_SUCH_BUCKET|INVALID_ACCESS_KEY_ID|SIGNATURE)|UNAVAILABLE"
 )
+# A user's secret in a URL; one with a slash in it is none to ``urlsplit``.
+_SECRET = re.compile(r"://[^/@]*:.*@")
 MODELS = f"{_SCHEME}models/"  # how a settings file names a model of the store
 
 
@@ -73,7 +74,7 @@ class Store:
         """
         local = "://" not in root
         place, _, options = root.partition("?")
-        if not local and urlsplit(root).password:
+        if _SECRET.search(root):
             raise StoreError(
                 "store: its URL holds a secret, which logs would show; for S3, put keys into "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

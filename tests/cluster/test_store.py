@@ -53,9 +53,11 @@ def test_errors_name_the_file(any_store: Store) -> None:
         store.read_table("a.json")
     with pytest.raises(StoreError, match="store 'nope://x'"):
         Store("nope://x")
-    with pytest.raises(StoreError, match=r"holds a secret.*AWS_SECRET_ACCESS_KEY") as told:
-        Store("s3://key:sesame@bucket/store")
-    assert "sesame" not in str(told.value)
+    # Keys may hold a slash, where a URL's place would end.
+    for url in ("s3://key:sesame@bucket/store", "s3://key:sesame/open@bucket/store"):
+        with pytest.raises(StoreError, match=r"holds a secret.*AWS_SECRET_ACCESS_KEY") as told:
+            Store(url)
+        assert not any(part in str(told.value) for part in ("key:", "sesame", "bucket"))
 
 
 def test_folders_count_once_they_are_whole(any_store: Store, tmp_path: Path) -> None:

@@ -8,16 +8,22 @@ from actors.selector.gathering import Gathering
 def test_what_comes_while_busy_makes_up_the_next_batch() -> None:
     batches: list[list[int]] = []
 
-    async def double(items: list[int]) -> list[int]:
-        batches.append(items)
-        await asyncio.sleep(0.02)
-        return [2 * item for item in items]
-
     async def ask() -> list[list[int]]:
+        all_wait = asyncio.Event()
+
+        async def double(items: list[int]) -> list[int]:
+            batches.append(items)
+            await all_wait.wait()
+            return [2 * item for item in items]
+
         gathering = Gathering(double, most=4)
         first = asyncio.create_task(gathering([1]))
-        await asyncio.sleep(0.01)
-        others = [gathering(items) for items in ([2], [3, 4], [5], [6], list(range(10, 16)))]
+        while not batches:
+            await asyncio.sleep(0)
+        more = ([2], [3, 4], [5], [6], list(range(10, 16)))
+        others = [asyncio.create_task(gathering(items)) for items in more]
+        await asyncio.sleep(0)
+        all_wait.set()
         return list(await asyncio.gather(first, *others))
 
     results = asyncio.run(ask())

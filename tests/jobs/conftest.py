@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def python() -> Command:
     """Calls Python with the arguments it is given."""
 
@@ -23,7 +23,7 @@ def python() -> Command:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def model_sat(python: Command) -> Command:
     """Calls ``model-sat`` with the arguments it is given."""
 

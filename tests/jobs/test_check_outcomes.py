@@ -10,18 +10,19 @@ import pytest
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, model_sat: Command) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, model_sat: Command) -> Path:
+    place = tmp_path_factory.mktemp("checked")
     rows = [
         f"{model},q{number},{int(number % 3 == 0 or model == 'b')},What is {number}?"
         for model in "ab"
         for number in range(60)
     ]
-    path = tmp_path / "rows.csv"
+    path = place / "rows.csv"
     path.write_text("\n".join(["model_id,question_id,score,prompt", *rows]))
-    done = model_sat("import", "table", str(path), "--to", str(tmp_path / "ours"))
+    done = model_sat("import", "table", str(path), "--to", str(place / "ours"))
     assert done.returncode == 0, done.stderr
-    return tmp_path / "ours"
+    return place / "ours"
 
 
 def test_findings_are_printed_and_written(

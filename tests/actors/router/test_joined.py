@@ -1,4 +1,4 @@
-"""A router that is started again, on a store that another candidate has joined; stand-ins."""
+"""A router that is started on a store that a candidate has joined before; stand-ins."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ from actors.examiner.aptitude import planned_test
 from actors.router.app import serving
 from actors.router.onboarding import onboard, remove
 from cluster.errors import SettingsError
+from cluster.roster import join
 from cluster.settings import Settings
+from cluster.store import Store
+from cluster.zoo import load_zoo
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +28,10 @@ candidates:
     engine: {kind: stand-in, reply: said second}
     resources: {cpus: 0.1}
 """
-NEW = """  - id: new
+MORE = """  - id: joined
+    engine: {kind: stand-in, reply: said joined}
+    resources: {cpus: 0.1}
+  - id: new
     engine: {kind: stand-in, reply: said new}
     resources: {cpus: 0.1}
 """
@@ -40,7 +46,7 @@ def settings(
 ) -> Settings:
     folder = tmp_path_factory.mktemp("joined")
     (folder / "zoo.yaml").write_text(ZOO)
-    (folder / "more.yaml").write_text(ZOO + NEW)
+    (folder / "more.yaml").write_text(ZOO + MORE)
     settings = Settings.model_validate(
         {
             "store": str(folder / "store"),
@@ -62,7 +68,7 @@ def settings(
     test = planned_test(settings.exam).hash
     cards = [
         make_card(id, [aptitude] * 2).model_copy(update={"test": test})
-        for id, aptitude in (("first", 0.9), ("second", 0.5))
+        for id, aptitude in (("first", 0.9), ("second", 0.5), ("joined", 0.4))
     ]
     put_fast_selector(settings, cards)
     return settings
@@ -75,16 +81,21 @@ def ask(url: str, model: str) -> Any:
     )
 
 
-def test_who_joined_is_started_again_with_the_router(ray_cluster: None, settings: Settings) -> None:
+def test_who_joined_is_started_with_the_router_and_others_may_join(
+    ray_cluster: None, settings: Settings
+) -> None:
     more = settings.model_copy(update={"zoo": str(Path(settings.zoo).parent / "more.yaml")})
+    join(Store(settings.store), load_zoo(more.zoo).candidate("joined"))
     with serving(settings) as url:
         live = httpx.get(f"{url}/live").json()["candidates"]
-        assert {id: told["down"] for id, told in live.items()} == {"first": None, "second": None}
+        assert {id: told["down"] for id, told in live.items()} == {
+            "first": None,
+            "second": None,
+            "joined": None,
+        }
+        assert ask(url, "joined").choices[0].message.content == "said joined"
         with pytest.raises(SettingsError, match=r"'second' answers what nobody else can"):
             remove(settings, "second")
         onboard(more, "new")
-        assert ask(url, "new").choices[0].message.content == "said new"
-    with serving(settings) as url:
-        assert ask(url, "new").choices[0].message.content == "said new"
         choice = ask(url, "auto").model_extra["model_sat"]
-        assert set(choice["scores"]) == {"first", "second", "new"}
+        assert set(choice["scores"]) == {"first", "second", "joined", "new"}

@@ -87,7 +87,6 @@ def work(
     ("selector", "tuning"),
     [
         ({}, TUNING),
-        ({}, FROZEN),
         ({"layers": 3, "order": "instruction-first", "capability_layer": 2}, FROZEN),
         ({"capability": "words"}, ONE_STAGE),
     ],

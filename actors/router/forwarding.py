@@ -5,13 +5,16 @@ no way back: a stream that breaks later ends with an error event (``actors.route
 """
 
 import asyncio
+import math
 import re
+import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 # Ray does not publish what its ingress raises for an error that a candidate answered with.
 from ray.llm._internal.serve.core.configs.openai_api_models import OpenAIHTTPException
@@ -23,6 +26,7 @@ from actors.router.breakers import Breakers, Changed, LeftOutError
 from actors.router.latency import Latencies
 from actors.router.refusals import short
 from actors.router.rules import Choice
+from actors.router.waiting import Waiting, WentDownError
 from cluster.settings import BreakerSettings
 
 _BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE, _TOO_MANY, _UNAVAILABLE = 400, 413, 422, 429, 503
@@ -65,12 +69,13 @@ class Forwarding:
         changed: Changed | None = None,
     ) -> None:
         """Seconds that a stream may take to begin, and a plain answer to be there."""
-        self._asking: dict[str, set[asyncio.Task[Response]]] = {}
+        self._waiting: defaultdict[str, Waiting] = defaultdict(Waiting)
         self._breakers = Breakers(breaker, changed, forgiven=(DeclinedError, WrongRequestError))
         # Of a plain answer nothing is seen before it is whole: to compare it with the first token
         # of a stream would call every long answer slow.
         self._latencies = {streams: Latencies() for streams in (True, False)}
         self._seconds = {True: first_token_seconds, False: answer_seconds}
+        self.last_death = -math.inf  # when a replica was last seen to die, on the monotonic clock
 
     def latencies(self, streams: bool | None = None) -> dict[str, float]:
         """Expected seconds until a stream begins, or a plain answer is there, by candidate id.
@@ -82,13 +87,9 @@ class Forwarding:
         return self._latencies[streams].expected()
 
     def went_down(self, ids: Iterable[str]) -> None:
-        """Has requests that wait for these candidates go to others, where there are any.
-
-        Serve keeps what it is asked until a replica is back, which takes minutes for large ones.
-        """
+        """Has requests that wait for these candidates go to others, where there are any."""
         for id in ids:
-            for waiting in self._asking.get(id, ()):
-                waiting.cancel()
+            self._waiting[id].went_down()
 
     async def answer(
         self,
@@ -163,19 +164,10 @@ class Forwarding:
         """``send`` that gives up when its candidate goes down."""
 
         async def leaving(id: str) -> Response:
-            asking = asyncio.ensure_future(send(id))
-            there = self._asking.setdefault(id, set())
-            there.add(asking)
             try:
-                return await asking
-            except asyncio.CancelledError as error:
-                mine = asyncio.current_task()
-                if mine and not mine.cancelling():  # the candidate went down; the caller is there
-                    raise CandidateError(_WENT_DOWN) from error
-                asking.cancel()
-                raise
-            finally:
-                there.discard(asking)
+                return await self._waiting[id].until_down(send(id))
+            except WentDownError as error:
+                raise CandidateError(_WENT_DOWN) from error
 
         return leaving
 
@@ -197,6 +189,8 @@ class Forwarding:
             except HTTPException as error:  # Ray's ingress: the candidate left just now
                 raise CandidateError(f"{error.status_code}: {error.detail}") from error
             except (RayError, RayServeException) as error:
+                if isinstance(error, RayActorError):
+                    self.last_death = time.monotonic()
                 raise _accident(error) from error
 
 

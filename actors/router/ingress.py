@@ -10,6 +10,7 @@ OpenAI clients ignore. A request may have an object ``model_sat`` too, with its 
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
@@ -24,6 +25,7 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
 
+from actors.candidate.online import HEALTH
 from actors.router.answered import Answered
 from actors.router.bodies import ChatBody, CompletionBody
 from actors.router.conversations import Conversations
@@ -43,7 +45,9 @@ from actors.router.requests import (
 )
 from actors.router.responses import Told, with_choice
 from actors.router.rules import Choice, Rules, Wish
+from actors.router.selector_handle import SelectorHandle
 from actors.router.service import Service, service, who_is_down
+from actors.router.waiting import WentDownError
 from actors.selector.deployment import Scored, SelectorDeployment
 from actors.selector.nearest import Near
 from cluster.roster import Roster, read_roster
@@ -55,6 +59,7 @@ log = logging.getLogger("ray.serve")
 _OPTIONS: Any = ChatCompletionRequest.model_fields["stream_options"].annotation
 _COUNT_TOKENS = TypeAdapter(_OPTIONS).validate_python({"include_usage": True})
 _STATUS_SECONDS = 5.0  # Serve takes a tenth of a second of our time to say who is running
+_NOTICED_SECONDS = 2 * HEALTH["health_check_period_s"]
 _SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 
 
@@ -89,7 +94,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self._roster = self._read()
         self._service = self._made(self._roster)
         super().__init__(dict(self._service.handles), dict(self._service.models))
-        self._selector = selector() if isinstance(selector, partial) else _Replicas(selector)
+        self._selector = selector() if isinstance(selector, partial) else SelectorHandle(selector)
+        self._selector_failed = -math.inf  # when, on the monotonic clock
         self._router = router
         self._observing = Observing(store, router)
         self._metrics = self._observing.metrics
@@ -279,9 +285,10 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             try:
                 async with asyncio.timeout(self._router.selector_seconds):
                     return await selector()
-            except TimeoutError:
+            except (TimeoutError, WentDownError):
                 break
             except Exception as error:  # whatever it is: without scores there is still an answer
+                self._selector_failed = time.monotonic()
                 log.warning("the selector did not answer: %s", type(error).__name__)
         return None
 
@@ -312,6 +319,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
                 self._next_status = 0.0
             await asyncio.to_thread(self._look)
             self._forwarding.went_down(self._service.down)
+            if isinstance(self._selector, SelectorHandle):
+                self._selector.release()
 
     def _look(self) -> None:
         roster = self._read()
@@ -319,10 +328,19 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             here = self._made(roster)
             if roster != self._roster or here.missing != self._service.missing:
                 self._take_up(roster, here)
-        here = self._service
-        if here.down or time.monotonic() > self._next_status:
-            self._service = replace(here, down=who_is_down(here, serve.status()))
+        if time.monotonic() > self._next_status or self._in_doubt():
+            here, status = self._service, serve.status()
+            self._service = replace(here, down=who_is_down(here, status))
+            if isinstance(self._selector, SelectorHandle):
+                self._selector.see(status)
             self._next_status = time.monotonic() + _STATUS_SECONDS
+
+    def _in_doubt(self) -> bool:
+        """Whether somebody is down, or a replica has died so lately that Serve may not know."""
+        last_death = max(self._forwarding.last_death, self._selector_failed)
+        selector_down = isinstance(self._selector, SelectorHandle) and self._selector.down
+        lately = time.monotonic() - last_death < _NOTICED_SECONDS
+        return bool(self._service.down) or selector_down or lately
 
     def _take_up(self, roster: Roster, here: Service) -> None:
         if here.missing:
@@ -339,21 +357,3 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
     def __del__(self) -> None:  # Serve calls it when a replica is shut down
         if observing := getattr(self, "_observing", None):
             observing.close()
-
-
-class _Replicas:
-    """The selector in replicas of its own."""
-
-    def __init__(self, handle: DeploymentHandle) -> None:
-        # By value: half the time of a call, and what goes there and back is small.
-        self._handle = handle.options(_by_reference=False)
-
-    async def scores(self, instructions: list[str]) -> list[Scored]:
-        """As ``SelectorDeployment.scores``."""
-        found: list[Scored] = await self._handle.scores.remote(instructions)
-        return found
-
-    async def tasks(self, instructions: list[str], count: int) -> list[list[Near]]:
-        """As ``SelectorDeployment.tasks``."""
-        found: list[list[Near]] = await self._handle.tasks.remote(instructions, count)
-        return found

@@ -103,24 +103,26 @@ def _joined_handles(roster: Roster, built_with: Container[str]) -> dict[str, Dep
 
 
 def who_is_down(serving: Service, status: ServeStatus) -> dict[str, str]:
-    """By id, candidates none of whose replicas serve. Those that may scale to none are not down.
+    """By id, candidates none of whose replicas serve. Those that may scale to none are not down."""
+    return {
+        candidate.id: "no replica of it is running"
+        for candidate in serving.zoo.candidates
+        if candidate.resources.min_replicas and is_down(serving.handles[candidate.id], status)
+    }
+
+
+def is_down(handle: CandidateHandle | DeploymentHandle, status: ServeStatus) -> bool:
+    """Whether none of a deployment's replicas serves.
 
     An application that the status does not name is not known to be down: a controller that has
     just come back knows none yet, while replicas go on answering.
     """
-    return {
-        candidate.id: "no replica of it is running"
-        for candidate in serving.zoo.candidates
-        if candidate.resources.min_replicas
-        and serving.handles[candidate.id].app_name in status.applications
-        and not _serving(serving.handles[candidate.id], status)
-    }
-
-
-def _serving(handle: CandidateHandle, status: ServeStatus) -> int:
-    deployment = status.applications[handle.app_name].deployments.get(handle.deployment_name)
+    application = status.applications.get(handle.app_name)
+    if application is None:
+        return False
+    deployment = application.deployments.get(handle.deployment_name)
     states = deployment.replica_states if deployment else {}
-    return sum(states.get(state, 0) for state in _SERVING)
+    return not any(states.get(state, 0) for state in _SERVING)
 
 
 def _model(candidate: Candidate, card: CapabilityCard | None, store: Store) -> Any:

@@ -86,6 +86,7 @@ def settings(
             "router": {
                 "port": 8125,
                 "watch_seconds": 0.5,
+                "selector_seconds": 60,  # nobody who waits for it is told by the clock
                 "breaker": {"failures": 3, "seconds": 3600},
                 "conversation_margin": 0.5,
                 "escalation": {"candidate": "slow", "floor": 0.01},
@@ -217,7 +218,8 @@ def test_no_request_is_lost_while_replicas_are_killed(
             kill(deployment)
         time.sleep(4)
     assert not lost(replies)
-    assert len(replies) > 20
+    # Until Serve has started another selector, there are answers without one.
+    assert {"selector", None} == {chosen(reply)["selector"] for reply in replies}
     said = {(reply.model, reply.choices[0].message.content) for reply in replies}
     assert said <= {("narrow", "said narrow"), ("best", "said best")}
 

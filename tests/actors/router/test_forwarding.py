@@ -1,6 +1,8 @@
 """Who is asked next, and what is said when nobody answers; candidates are functions here."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -107,6 +109,15 @@ def test_wrong_requests_and_refusals_open_no_breaker() -> None:
             ask({"a": error}, to)
     ask({"a": said(429)}, to)
     assert ask({}, to)[1].candidate == "a"
+
+
+def test_a_death_is_remembered_and_no_other_failure() -> None:
+    to = forwarding(failures=9)
+    ask({"a": said(500)}, to)
+    ask({"a": raised(OSError("gone"))}, to)
+    assert to.last_death == -math.inf
+    ask({"a": died}, to)
+    assert time.monotonic() - to.last_death < 60
 
 
 def test_a_candidate_that_keeps_failing_is_not_asked() -> None:

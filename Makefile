@@ -55,7 +55,7 @@ imports: install
 # Two processes of one thread: starting Ray, Serve and engines is half waiting. A file's tests stay
 # in one of them. Threads of engines that wait leave the cores to others.
 pytest: install
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # What needs the machine to itself: faults on a cluster of four Ray nodes in network namespaces (as
 # root), and the overlay gpu on a local cluster.

@@ -128,3 +128,16 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip("chromedriver is not installed")
     with chromium(tmp_path_factory.mktemp("chromium")) as window:
         yield window
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with real engines first, then those with slow tests: what is quick fills the gaps."""
+
+    def rank(file: list[pytest.Item]) -> int:
+        marks = {mark.name for item in file for mark in item.iter_markers()}
+        return 0 if "vllm" in marks else 1 if "slow" in marks else 2
+
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    items[:] = [item for file in sorted(files.values(), key=rank) for item in file]

@@ -1,4 +1,4 @@
-"""Exams of stand-in candidates on a local Ray, and one of a real model in vLLM."""
+"""Exams of stand-in candidates on a local Ray; a real one sits in router/test_app_vllm.py."""
 
 import logging
 from collections import Counter
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from actors.examiner.aptitude import planned_test
@@ -137,35 +136,6 @@ def test_missing_tests_say_what_to_run(store: Store) -> None:
         load_test_questions(store, "0" * 16)
     with pytest.raises(StoreError, match="run: model-sat examine-candidates"):
         load_outcomes(store, "0" * 16, ["x"])
-
-
-@pytest.mark.slow
-@pytest.mark.vllm
-def test_a_real_model_is_examined(
-    ray_cluster: None, store: Store, laptop_models: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "actors.examiner.exam")
-    engine = {
-        "kind": "vllm",
-        "source": f"{laptop_models.url}/models/smollm2-135m-instruct",
-        "args": {"dtype": "float32", "enforce_eager": True, "max_model_len": 512},
-    }
-    candidate = Candidate.model_validate({"id": "smol", "engine": engine, "resources": {"cpus": 2}})
-    asked = settings(store, tasks=6, shots=3, practice=1)
-    (card,) = examine(zoo(candidate), asked, store)
-    assert [result.count for result in card.tasks] == [3] * 6
-    assert "Licence" not in card.text
-
-    outcomes = load_outcomes(store, card.test, ["smol"])
-    assert outcomes.num_rows == 24
-    assert len(set(outcomes["output"].to_pylist())) > 3, "a model's answers differ"
-    assert all(outcomes["output"].to_pylist())
-    # The chat template alone takes some thirty tokens.
-    assert pc.min(outcomes["prompt_tokens"]).as_py() > 50
-    assert 1 <= pc.max(outcomes["completion_tokens"]).as_py() <= asked.exam.max_tokens
-
-    examine(zoo(candidate), asked, store)
-    assert "smol: has a card" in caplog.text
 
 
 @pytest.mark.slow

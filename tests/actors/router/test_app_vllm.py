@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import pyarrow.compute as pc
 import pytest
 import yaml
 from openai import OpenAI
 
 from actors.examiner.aptitude import planned_test
 from actors.examiner.card import CapabilityCard
+from actors.examiner.records import load_outcomes
 from actors.router.app import serving
 from actors.router.onboarding import onboard
 from cluster.settings import Settings, load
@@ -46,7 +48,7 @@ def settings(
             f"zoo={zoo}",
             f"selector.encoder={tiny_sources().encoder}",
             "selector.layers=[1]",
-            "exam={tasks: 2, shots: 2}",
+            "exam={tasks: 6, shots: 3}",
             "router={port: 8124, watch_seconds: 0.5}",
         ],
     )
@@ -101,7 +103,15 @@ def test_one_more_joins_and_takes_over_when_the_other_is_killed(
 ) -> None:
     laptop = settings.model_copy(update={"zoo": str(ROOT / "manifests/zoos/laptop.yaml")})
     card = onboard(laptop, SECOND)
-    assert (card.model_id, len(card.tasks)) == (SECOND, 2)
+    assert card.model_id == SECOND
+    assert [result.count for result in card.tasks] == [3] * 6
+    outcomes = load_outcomes(Store(settings.store), card.test, [SECOND])
+    assert outcomes.num_rows == 18
+    assert len(set(outcomes["output"].to_pylist())) > 3, "a model's answers differ"
+    assert all(outcomes["output"].to_pylist())
+    assert pc.min(outcomes["prompt_tokens"]).as_py() > 20
+    assert 1 <= pc.max(outcomes["completion_tokens"]).as_py() <= settings.exam.max_tokens
+
     asked = question("What is the capital of France?")
     direct = client.chat.completions.create(model=SECOND, **asked)
     assert (direct.model, "Paris" in direct.choices[0].message.content) == (SECOND, True)

@@ -81,6 +81,7 @@ def written(store: Store) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("any_store", ["s3"], indirect=True)  # a folder: below, and in manifests/
 def test_every_instruction_is_answered_once_by_its_best_candidate(
     ray_cluster: None, prepared: Prepared
 ) -> None:

@@ -81,6 +81,7 @@ def settings(
                 "encoder": tiny_sources().encoder,
                 "layers": [1],
                 "dimensions": 2,
+                "precision": "float32",  # a graph of integers takes seconds to make
             },
             "exam": {"tasks": 2, "shots": 3},
             "router": {

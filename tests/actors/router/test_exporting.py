@@ -39,7 +39,8 @@ def settings(
     values = {
         "store": str(tmp_path / "store"),
         "zoo": str(tmp_path / "zoo.yaml"),
-        "selector": {"kind": "item-response", "encoder": encoder, "layers": [1, 2]},
+        "selector": {"kind": "item-response", "encoder": encoder, "layers": [1, 2]}
+        | {"precision": "float32"},  # a graph of integers takes seconds to make
         "routing": {"instructions": str(tmp_path / "i.jsonl")},
     }
     (tmp_path / "run.yaml").write_text(json.dumps(values))

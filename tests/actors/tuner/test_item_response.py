@@ -61,7 +61,11 @@ def drawn(
 @pytest.fixture(scope="module")
 def settings(tiny_sources: Callable[..., SelectorSettings]) -> ItemResponseSettings:
     return ItemResponseSettings(
-        encoder=tiny_sources([*WORDS.values()]).encoder, layers=[1, 2], landmarks=100, ridge=1.0
+        encoder=tiny_sources([*WORDS.values()]).encoder,
+        layers=[1, 2],
+        landmarks=100,
+        ridge=1.0,
+        precision="float32",  # a graph of integers takes seconds to make
     )
 
 
@@ -303,7 +307,9 @@ def test_outcomes_that_cannot_be_learned_from_are_refused(
         learner(settings, tmp_path).fit(outcomes, cards(carded))
 
 
-def test_a_saved_selector_scores_the_same(fast: ItemResponse, tmp_path: Path) -> None:
+def test_a_saved_selector_scores_the_same(settings: ItemResponseSettings, tmp_path: Path) -> None:
+    in_integers = settings.model_copy(update={"precision": "int8"})
+    fast = learner(in_integers, tmp_path).fit(drawn(0, 100, EARLY), cards(EARLY))
     folder = tmp_path / "fast"
     checkpoint.save(fast, folder, {"test": "test"})
     asked = drawn(1, 10, EARLY).texts

@@ -30,9 +30,9 @@ TASKS = [
 GOOD, POOR = 0.9, 0.2
 TUNING = TuningSettings(
     groups_per_step=8,
-    groups_per_epoch=400,
+    groups_per_epoch=200,
     stage1=StageSettings(epochs=1, lr=1e-2),
-    stage2=StageSettings(epochs=9, lr=2e-3, lr_scale=2.0),
+    stage2=StageSettings(epochs=6, lr=3e-3, lr_scale=2.0),
 )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from actors.examiner.aptitude import planned_test
 from actors.examiner.exam import capability_card, examine
 from actors.examiner.records import load_cards, load_outcomes, load_test_questions
 from cluster.errors import EngineError, StoreError
-from cluster.settings import Settings
+from cluster.settings import SelectorSettings, Settings
 from cluster.store import Store
 from cluster.tables import OUTCOMES, from_rows
 from cluster.zoo import Candidate, Zoo
@@ -141,10 +142,14 @@ def test_missing_tests_say_what_to_run(store: Store) -> None:
 @pytest.mark.slow
 @pytest.mark.vllm
 def test_an_engine_that_cannot_start_is_named_with_the_reason(
-    ray_cluster: None, store: Store, laptop_models: Store
+    ray_cluster: None, store: Store, tiny_sources: Callable[[], SelectorSettings]
 ) -> None:
-    source = f"{laptop_models.url}/models/smollm2-135m-instruct"
-    engine = {"kind": "vllm", "source": source, "args": {"max_num_seqs": -3}}
+    engine = {
+        "kind": "vllm",
+        "source": tiny_sources().decoder,
+        "chat_template": "{{ messages[0].content }}",
+        "args": {"max_num_seqs": -3},
+    }
     candidate = Candidate.model_validate({"id": "broken", "engine": engine})
     asked = settings(store, tasks=1, shots=1, practice=0)
     with pytest.raises(

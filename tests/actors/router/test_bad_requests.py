@@ -1,6 +1,6 @@
 """Whatever is sent to the served application: an OpenAI-shaped 4xx or an answer, soon, and no 500.
 
-2,250 bodies made by hypothesis, sent 25 at a time, and some 300 requests that schemathesis makes
+1,500 bodies made by hypothesis, sent 25 at a time, and some 300 requests that schemathesis makes
 from the served OpenAPI description. No replica may have died of them.
 """
 
@@ -205,14 +205,14 @@ async def post_all(url: str, made: list[tuple[str, bytes]]) -> list[httpx.Respon
         return await asyncio.gather(*(client.post(path, content=sent) for path, sent in made))
 
 
-@settings(MANY, max_examples=60)
+@settings(MANY, max_examples=40)
 @given(made=st.lists(requests(), min_size=AT_ONCE, max_size=AT_ONCE))
 def test_requests_that_are_nearly_right(served: str, made: list[tuple[str, bytes]]) -> None:
     for answer in asyncio.run(post_all(served, made)):
         check(answer)
 
 
-@settings(MANY, max_examples=30)
+@settings(MANY, max_examples=20)
 @given(made=st.lists(rubbish(), min_size=AT_ONCE, max_size=AT_ONCE))
 def test_bodies_of_any_kind(served: str, made: list[tuple[str, bytes]]) -> None:
     for answer in asyncio.run(post_all(served, made)):
@@ -258,7 +258,7 @@ def _by_description(served: str, path: str, method: str, mode: Any, body: dict[s
 def test_feedback_of_any_kind_is_refused_or_kept(served: str, running: Settings) -> None:
     store, taken = Store(running.store), []
 
-    @settings(MANY, max_examples=40)
+    @settings(MANY, max_examples=20)
     @given(made=st.lists(needed["/v1/feedback"], min_size=AT_ONCE, max_size=AT_ONCE))
     def give(made: list[dict[str, Any]]) -> None:
         marked = [{**body, "comment": f"ours {body.get('comment')}"} for body in made]

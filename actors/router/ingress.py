@@ -59,6 +59,7 @@ log = logging.getLogger("ray.serve")
 _OPTIONS: Any = ChatCompletionRequest.model_fields["stream_options"].annotation
 _COUNT_TOKENS = TypeAdapter(_OPTIONS).validate_python({"include_usage": True})
 _STATUS_SECONDS = 5.0  # Serve takes a tenth of a second of our time to say who is running
+# After a replica died, until Serve has surely noticed.
 _NOTICED_SECONDS = 2 * HEALTH["health_check_period_s"]
 _SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 

@@ -1,0 +1,71 @@
+"""The selector's handle beside Serve's own status objects; the deployment is a function here."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.serve.schema import (
+    ApplicationStatus,
+    ApplicationStatusOverview,
+    DeploymentStatus,
+    DeploymentStatusOverview,
+    DeploymentStatusTrigger,
+    ServeStatus,
+)
+
+from actors.router.selector_handle import SelectorHandle
+from actors.router.waiting import WentDownError
+from actors.selector.deployment import Scored
+
+SCORED = [Scored("selector", {"a": 0.5})]
+
+
+def status(state: str) -> ServeStatus:
+    states: Any = {state: 1}
+    deployment = DeploymentStatusOverview(
+        DeploymentStatus.UPDATING, DeploymentStatusTrigger.UNSPECIFIED, states, ""
+    )
+    application = ApplicationStatusOverview(
+        ApplicationStatus.DEPLOYING, "", 0.0, {"selector": deployment}
+    )
+    return ServeStatus(applications={"app": application})
+
+
+def handle(seconds: float) -> SelectorHandle:
+    async def scores(instructions: list[str]) -> list[Scored]:
+        await asyncio.sleep(seconds)
+        return SCORED
+
+    deployed: Any = SimpleNamespace(
+        app_name="app", deployment_name="selector", scores=SimpleNamespace(remote=scores)
+    )
+    deployed.options = lambda **options: deployed
+    return SelectorHandle(deployed)
+
+
+def test_it_is_asked_again_once_a_replica_serves() -> None:
+    selector = handle(0)
+    selector.see(status("STARTING"))
+    with pytest.raises(WentDownError):
+        asyncio.run(selector.scores(["Why?"]))
+    selector.see(status("RUNNING"))
+    assert asyncio.run(selector.scores(["Why?"])) == SCORED
+
+
+def test_who_waits_is_released_only_when_it_is_down() -> None:
+    async def story() -> None:
+        selector = handle(60)
+        asked = asyncio.create_task(selector.scores(["Why?"]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        selector.see(status("RUNNING"))
+        selector.release()
+        await asyncio.sleep(0.01)
+        assert not asked.done()
+        selector.see(status("STOPPING"))
+        selector.release()
+        with pytest.raises(WentDownError):
+            await asked
+
+    asyncio.run(story())

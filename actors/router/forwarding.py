@@ -5,16 +5,14 @@ no way back: a stream that breaks later ends with an error event (``actors.route
 """
 
 import asyncio
-import math
 import re
-import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 # Ray does not publish what its ingress raises for an error that a candidate answered with.
 from ray.llm._internal.serve.core.configs.openai_api_models import OpenAIHTTPException
@@ -25,13 +23,13 @@ from starlette.responses import Response
 from actors.router.breakers import Breakers, Changed, LeftOutError
 from actors.router.latency import Latencies
 from actors.router.refusals import short
+from actors.router.replicas import Replicas, WentDownError
 from actors.router.rules import Choice
-from actors.router.waiting import Waiting, WentDownError
 from cluster.settings import BreakerSettings
 
 _BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE, _TOO_MANY, _UNAVAILABLE = 400, 413, 422, 429, 503
 _TOO_LONG = re.compile(r"context length|context window|max_model_len", re.IGNORECASE)
-_WENT_DOWN = "no replica of it is running any more"
+_DOWN = "no replica of it is running"
 
 Send = Callable[[str], Coroutine[Any, Any, Response]]
 Next = Callable[[Mapping[str, str]], Choice | None]
@@ -69,13 +67,12 @@ class Forwarding:
         changed: Changed | None = None,
     ) -> None:
         """Seconds that a stream may take to begin, and a plain answer to be there."""
-        self._waiting: defaultdict[str, Waiting] = defaultdict(Waiting)
+        self._replicas: defaultdict[str, Replicas] = defaultdict(Replicas)
         self._breakers = Breakers(breaker, changed, forgiven=(DeclinedError, WrongRequestError))
         # Of a plain answer nothing is seen before it is whole: to compare it with the first token
         # of a stream would call every long answer slow.
         self._latencies = {streams: Latencies() for streams in (True, False)}
         self._seconds = {True: first_token_seconds, False: answer_seconds}
-        self.last_death = -math.inf  # when a replica was last seen to die, on the monotonic clock
 
     def latencies(self, streams: bool | None = None) -> dict[str, float]:
         """Expected seconds until a stream begins, or a plain answer is there, by candidate id.
@@ -86,10 +83,25 @@ class Forwarding:
             return self.latencies(streams=False) | self.latencies(streams=True)
         return self._latencies[streams].expected()
 
-    def went_down(self, ids: Iterable[str]) -> None:
-        """Has requests that wait for these candidates go to others, where there are any."""
-        for id in ids:
-            self._waiting[id].went_down()
+    @property
+    def in_doubt(self) -> bool:
+        """Whether Serve should be asked soon who is running."""
+        return any(replicas.in_doubt for replicas in self._replicas.values())
+
+    def counted(self, replicas: Mapping[str, int | None]) -> None:
+        """Takes up how many replicas serve, of all who are in service, by id.
+
+        Requests that wait for a candidate without any go to others, where there are any. None: of
+        those that are never down.
+        """
+        for id in self._replicas.keys() - replicas.keys():
+            self._replicas[id].counted(None)  # it left: what still waits for it may end
+        for id, serving in replicas.items():
+            self._replicas[id].counted(serving)
+
+    def down(self, ids: Iterable[str]) -> dict[str, str]:
+        """Of these candidates those of which no replica is left, and what to say of them."""
+        return {id: _DOWN for id in ids if self._replicas[id].down}
 
     async def answer(
         self,
@@ -165,9 +177,9 @@ class Forwarding:
 
         async def leaving(id: str) -> Response:
             try:
-                return await self._waiting[id].until_down(send(id))
+                return await self._replicas[id].until_down(lambda: send(id))
             except WentDownError as error:
-                raise CandidateError(_WENT_DOWN) from error
+                raise CandidateError(_DOWN) from error
 
         return leaving
 
@@ -189,8 +201,7 @@ class Forwarding:
             except HTTPException as error:  # Ray's ingress: the candidate left just now
                 raise CandidateError(f"{error.status_code}: {error.detail}") from error
             except (RayError, RayServeException) as error:
-                if isinstance(error, RayActorError):
-                    self.last_death = time.monotonic()
+                self._replicas[id].saw(error)
                 raise _accident(error) from error
 
 

@@ -10,7 +10,6 @@ OpenAI clients ignore. A request may have an object ``model_sat`` too, with its 
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
@@ -25,7 +24,6 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
 
-from actors.candidate.online import HEALTH
 from actors.router.answered import Answered
 from actors.router.bodies import ChatBody, CompletionBody
 from actors.router.conversations import Conversations
@@ -33,6 +31,7 @@ from actors.router.feedback import FeedbackRequest
 from actors.router.forwarding import Forwarding, NobodyAnsweredError, Send
 from actors.router.guard import caller_of
 from actors.router.observing import Observing
+from actors.router.replicas import WentDownError
 from actors.router.requests import (
     Asked,
     Body,
@@ -46,8 +45,7 @@ from actors.router.requests import (
 from actors.router.responses import Told, with_choice
 from actors.router.rules import Choice, Rules, Wish
 from actors.router.selector_handle import SelectorHandle
-from actors.router.service import Service, service, who_is_down
-from actors.router.waiting import WentDownError
+from actors.router.service import Service, count_replicas, service
 from actors.selector.deployment import Scored, SelectorDeployment
 from actors.selector.nearest import Near
 from cluster.roster import Roster, read_roster
@@ -59,8 +57,6 @@ log = logging.getLogger("ray.serve")
 _OPTIONS: Any = ChatCompletionRequest.model_fields["stream_options"].annotation
 _COUNT_TOKENS = TypeAdapter(_OPTIONS).validate_python({"include_usage": True})
 _STATUS_SECONDS = 5.0  # Serve takes a tenth of a second of our time to say who is running
-# After a replica died, until Serve has surely noticed.
-_NOTICED_SECONDS = 2 * HEALTH["health_check_period_s"]
 _SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 
 
@@ -96,7 +92,6 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         self._service = self._made(self._roster)
         super().__init__(dict(self._service.handles), dict(self._service.models))
         self._selector = selector() if isinstance(selector, partial) else SelectorHandle(selector)
-        self._selector_failed = -math.inf  # when, on the monotonic clock
         self._router = router
         self._observing = Observing(store, router)
         self._metrics = self._observing.metrics
@@ -147,7 +142,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         texts = [instruction_of(given) for given in body.all()]
         rules = self._rules(body.model_sat)
         found = await self._scores(texts)
-        down, stay_with = self._service.down, body.model_sat.stay_with
+        down = self._forwarding.down(self._service.zoo.ids())
+        stay_with = body.model_sat.stay_with
         latencies = self._forwarding.latencies()
         choices = [self._choice(rules, scored, latencies, stay_with, down) for scored in found]
         data = [asdict(choice) for choice in choices if choice]
@@ -160,8 +156,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
     async def live(self) -> dict[str, Any]:
         """What this replica has done since it started, and who is up."""
-        here = self._service
-        return self._observing.live.told(here.zoo.ids(), here.down, self._forwarding.latencies())
+        ids, to = self._service.zoo.ids(), self._forwarding
+        return self._observing.live.told(ids, to.down(ids), to.latencies())
 
     async def feedback(self, body: FeedbackRequest, request: Request) -> Response:
         """Takes down what somebody thought of an answer."""
@@ -224,7 +220,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
                 next_choice,
                 send,
                 rules.too_long(len(asked.text.encode()), asked.answer_tokens),
-                {id: why for id, why in here.down.items() if id in rules.answering()},
+                self._forwarding.down(rules.answering()),
                 asked.streams,
             )
         except NobodyAnsweredError as error:
@@ -289,7 +285,6 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             except (TimeoutError, WentDownError):
                 break
             except Exception as error:  # whatever it is: without scores there is still an answer
-                self._selector_failed = time.monotonic()
                 log.warning("the selector did not answer: %s", type(error).__name__)
         return None
 
@@ -318,30 +313,22 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         async with self._looking:  # one that began earlier must not end later
             if afresh:
                 self._next_status = 0.0
-            await asyncio.to_thread(self._look)
-            self._forwarding.went_down(self._service.down)
-            if isinstance(self._selector, SelectorHandle):
-                self._selector.release()
+            await asyncio.to_thread(self._look_at_roster)
+            selector = self._selector if isinstance(self._selector, SelectorHandle) else None
+            in_doubt = self._forwarding.in_doubt or (selector and selector.in_doubt)
+            if in_doubt or time.monotonic() > self._next_status:
+                status = await asyncio.to_thread(serve.status)
+                self._forwarding.counted(count_replicas(self._service, status))
+                if selector:
+                    selector.see(status)
+                self._next_status = time.monotonic() + _STATUS_SECONDS
 
-    def _look(self) -> None:
+    def _look_at_roster(self) -> None:
         roster = self._read()
         if roster != self._roster or self._service.missing:
             here = self._made(roster)
             if roster != self._roster or here.missing != self._service.missing:
                 self._take_up(roster, here)
-        if time.monotonic() > self._next_status or self._in_doubt():
-            here, status = self._service, serve.status()
-            self._service = replace(here, down=who_is_down(here, status))
-            if isinstance(self._selector, SelectorHandle):
-                self._selector.see(status)
-            self._next_status = time.monotonic() + _STATUS_SECONDS
-
-    def _in_doubt(self) -> bool:
-        """Whether somebody is down, or a replica has died so lately that Serve may not know."""
-        last_death = max(self._forwarding.last_death, self._selector_failed)
-        selector_down = isinstance(self._selector, SelectorHandle) and self._selector.down
-        lately = time.monotonic() - last_death < _NOTICED_SECONDS
-        return bool(self._service.down) or selector_down or lately
 
     def _take_up(self, roster: Roster, here: Service) -> None:
         if here.missing:

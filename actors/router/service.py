@@ -6,7 +6,7 @@ later is an application of its own (``actors.router.onboarding``). Either is rea
 
 from collections.abc import Container, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray import serve
@@ -43,7 +43,6 @@ class Service:
     models: Mapping[str, Any]
     aptitudes: Mapping[str, float]
     missing: frozenset[str] = frozenset()  # joined, but no application of theirs runs
-    down: Mapping[str, str] = field(default_factory=dict)
 
 
 def service(
@@ -102,27 +101,28 @@ def _joined_handles(roster: Roster, built_with: Container[str]) -> dict[str, Dep
     return found
 
 
-def who_is_down(serving: Service, status: ServeStatus) -> dict[str, str]:
-    """By id, candidates none of whose replicas serve. Those that may scale to none are not down."""
+def count_replicas(serving: Service, status: ServeStatus) -> dict[str, int | None]:
+    """How many replicas of each candidate serve, by id; None of those that may scale to none."""
     return {
-        candidate.id: "no replica of it is running"
+        candidate.id: serving_replicas(serving.handles[candidate.id], status)
+        if candidate.resources.min_replicas
+        else None
         for candidate in serving.zoo.candidates
-        if candidate.resources.min_replicas and is_down(serving.handles[candidate.id], status)
     }
 
 
-def is_down(handle: CandidateHandle | DeploymentHandle, status: ServeStatus) -> bool:
-    """Whether none of a deployment's replicas serves.
+def serving_replicas(handle: CandidateHandle | DeploymentHandle, status: ServeStatus) -> int | None:
+    """How many of a deployment's replicas serve.
 
-    An application that the status does not name is not known to be down: a controller that has
-    just come back knows none yet, while replicas go on answering.
+    None if the status does not name the application: a controller that has just come back knows
+    none yet, while replicas go on answering.
     """
     application = status.applications.get(handle.app_name)
     if application is None:
-        return False
+        return None
     deployment = application.deployments.get(handle.deployment_name)
     states = deployment.replica_states if deployment else {}
-    return not any(states.get(state, 0) for state in _SERVING)
+    return sum(int(states.get(state, 0)) for state in _SERVING)
 
 
 def _model(candidate: Candidate, card: CapabilityCard | None, store: Store) -> Any:

@@ -65,7 +65,7 @@ def test_whom_the_instruction_does_not_fit_has_a_class() -> None:
 
 
 def test_who_is_not_running_has_a_class() -> None:
-    assert reason_class("no replica of it is running") == "down"  # service.who_is_down
+    assert reason_class("no replica of it is running") == "down"
 
 
 @pytest.mark.parametrize("said", ["", "my secret", "the timeout", "my secret: 429: busy"])

@@ -1,8 +1,6 @@
 """Who is asked next, and what is said when nobody answers; candidates are functions here."""
 
 import asyncio
-import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -111,13 +109,20 @@ def test_wrong_requests_and_refusals_open_no_breaker() -> None:
     assert ask({}, to)[1].candidate == "a"
 
 
-def test_a_death_is_remembered_and_no_other_failure() -> None:
-    to = forwarding(failures=9)
+def test_who_died_is_down_and_whoever_failed_otherwise_is_not() -> None:
+    to, asked = forwarding(failures=9), list[str]()
+    to.counted({"a": 1, "b": 2, "c": None})
     ask({"a": said(500)}, to)
     ask({"a": raised(OSError("gone"))}, to)
-    assert to.last_death == -math.inf
-    ask({"a": died}, to)
-    assert time.monotonic() - to.last_death < 60
+    assert (to.in_doubt, to.down("abc")) == (False, {})
+    _, choice = ask({"a": died, "b": died}, to)
+    assert choice.candidate == "c"
+    assert (to.in_doubt, to.down("abc")) == (True, {"a": "no replica of it is running"})
+    _, choice = ask({}, to, asked)
+    assert (asked, choice.candidate) == (["b"], "b")
+    assert choice.passed_over == {"a": "no replica of it is running"}
+    to.counted({"b": 2, "c": None})  # a has left
+    assert to.down("abc") == {}
 
 
 def test_a_candidate_that_keeps_failing_is_not_asked() -> None:
@@ -242,13 +247,13 @@ def test_who_waits_for_a_candidate_that_goes_down_is_answered_by_another() -> No
             to.answer(lambda over: rules.choice(SCORES, passed_over=over), send, {}, {})
         )
         await asyncio.sleep(0.05)
-        to.went_down(["a", "c"])
+        to.counted({"a": 0, "c": 0})
         _, choice = await asyncio.wait_for(asked, 5)
         return choice
 
     choice = asyncio.run(ask_and_see_it_go_down())
     assert (choice.candidate, choice.why) == ("b", "fallback")
-    assert choice.passed_over == {"a": "no replica of it is running any more"}
+    assert choice.passed_over == {"a": "no replica of it is running"}
 
 
 def test_a_caller_who_leaves_is_not_asked_for_any_longer() -> None:

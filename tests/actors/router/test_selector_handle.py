@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray.exceptions import ActorDiedError
 from ray.serve.schema import (
     ApplicationStatus,
     ApplicationStatusOverview,
@@ -14,8 +15,8 @@ from ray.serve.schema import (
     ServeStatus,
 )
 
+from actors.router.replicas import WentDownError
 from actors.router.selector_handle import SelectorHandle
-from actors.router.waiting import WentDownError
 from actors.selector.deployment import Scored
 
 SCORED = [Scored("selector", {"a": 0.5})]
@@ -32,9 +33,11 @@ def status(state: str) -> ServeStatus:
     return ServeStatus(applications={"app": application})
 
 
-def handle(seconds: float) -> SelectorHandle:
+def handle(seconds: float, error: Exception | None = None) -> SelectorHandle:
     async def scores(instructions: list[str]) -> list[Scored]:
         await asyncio.sleep(seconds)
+        if error:
+            raise error
         return SCORED
 
     deployed: Any = SimpleNamespace(
@@ -57,15 +60,22 @@ def test_who_waits_is_released_only_when_it_is_down() -> None:
     async def story() -> None:
         selector = handle(60)
         asked = asyncio.create_task(selector.scores(["Why?"]))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         selector.see(status("RUNNING"))
-        selector.release()
         await asyncio.sleep(0.01)
         assert not asked.done()
         selector.see(status("STOPPING"))
-        selector.release()
         with pytest.raises(WentDownError):
             await asked
 
     asyncio.run(story())
+
+
+def test_it_is_down_as_soon_as_its_last_replica_was_seen_to_die() -> None:
+    selector = handle(0, ActorDiedError())
+    selector.see(status("RUNNING"))
+    with pytest.raises(ActorDiedError):
+        asyncio.run(selector.scores(["Why?"]))
+    assert selector.in_doubt
+    with pytest.raises(WentDownError):
+        asyncio.run(selector.tasks(["Why?"], 3))

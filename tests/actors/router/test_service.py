@@ -1,4 +1,4 @@
-"""Who counts as down, by what Serve says; its own status objects, without a cluster."""
+"""How many replicas serve, by what Serve says; its own status objects, without a cluster."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from ray.serve.schema import (
     ServeStatus,
 )
 
-from actors.router.service import Service, who_is_down
+from actors.router.service import Service, count_replicas
 from cluster.zoo import Candidate, Zoo
 
 
@@ -39,15 +39,15 @@ def status(replicas: Mapping[str, int]) -> ServeStatus:
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PENDING_MIGRATION", "RECOVERING"])
-def test_who_answers_is_not_down(state: str) -> None:
-    assert who_is_down(serving(), status({state: 1, "STOPPING": 2})) == {}
+def test_who_answers_counts(state: str) -> None:
+    assert count_replicas(serving(), status({state: 1, "STOPPING": 2})) == {"a": 1}
 
 
 @pytest.mark.parametrize("replicas", [{}, {"STARTING": 1}, {"STOPPING": 1}])
-def test_who_has_no_replica_that_answers_is_down(replicas: dict[str, int]) -> None:
-    assert who_is_down(serving(), status(replicas)) == {"a": "no replica of it is running"}
-    assert who_is_down(serving(least=0), status(replicas)) == {}
+def test_who_does_not_answer_does_not_count(replicas: dict[str, int]) -> None:
+    assert count_replicas(serving(), status(replicas)) == {"a": 0}
+    assert count_replicas(serving(least=0), status(replicas)) == {"a": None}
 
 
-def test_a_controller_that_has_just_come_back_calls_nobody_down() -> None:
-    assert who_is_down(serving(), ServeStatus()) == {}
+def test_a_controller_that_has_just_come_back_cannot_count() -> None:
+    assert count_replicas(serving(), ServeStatus()) == {"a": None}

@@ -12,7 +12,7 @@ Shapes: N instructions, M candidates, R rows, T tokens of a row, P blocks, D wid
 import inspect
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _WINDOWED = "sliding_attention"
 _LAYERS = ("full_attention", _WINDOWED)
+# Attention and its mask grow with the square of a row, which for blocks of hundreds of tokens
+# (capability ``words``) costs more than reading the instruction once more.
+_LONGEST_ROW = 2048
 
 
 def check_decoder(decoder: PreTrainedModel) -> None:
@@ -58,10 +61,12 @@ def packed_log_odds(
         tokens_per_batch: a pass has no more tokens than this, padding included; more only where
             an instruction with one candidate has.
     """
+    longest = min(tokens_per_batch, _LONGEST_ROW)
     log_odds_NM = torch.zeros(len(ids_N), len(cards_M))
     prefix_N = [len(ids) - 1 for ids in ids_N]
     block_M = [len(card.tokens_CD) + 1 for card in cards_M]
-    for rows in _batches(_segments(prefix_N, block_M, tokens_per_batch), tokens_per_batch):
+    whole = (_segments(n, 0, prefix, block_M, longest) for n, prefix in enumerate(prefix_N))
+    for rows in _batches(chain.from_iterable(whole), tokens_per_batch):
         segments = [segment for row in rows for segment in row]
         here = sorted({segment.instruction for segment in segments})
         words = dict(zip(here, model.words([ids_N[n] for n in here]), strict=True))
@@ -81,6 +86,8 @@ def packed_rows(
 ) -> Tensor:
     """Log-odds ``[B]`` of any rows in one pass, to learn from; rows of an instruction share it.
 
+    Where their blocks are longer than a row, it is read once for each of several rows.
+
     Args:
         model: a network of order instruction-first.
         words: of the distinct instructions, as ``ModelSat.words`` gives them.
@@ -89,10 +96,11 @@ def packed_rows(
     """
     order_P = sorted(range(len(cards_B)), key=lambda row: instruction_B[row])
     cards_P = [cards_B[row] for row in order_P]
-    segments, first = [], 0
+    segments, first = list[Segment](), 0
     for instruction, rows in groupby(order_P, key=lambda row: instruction_B[row]):
         blocks = [len(cards_B[row].tokens_CD) + 1 for row in rows]
-        segments.append(Segment(instruction, first, len(words[instruction]) - 1, blocks))
+        prefix = len(words[instruction]) - 1
+        segments += _segments(instruction, first, prefix, blocks, _LONGEST_ROW)
         first += len(blocks)
     no_limit = sum(segment.length for segment in segments) ** 2
     (packed,) = _batches(iter(segments), no_limit)
@@ -120,17 +128,18 @@ class Segment(NamedTuple):
         return self.prefix + sum(self.blocks)
 
 
-def _segments(prefix_N: Sequence[int], block_M: Sequence[int], budget: int) -> Iterator[Segment]:
-    """Each instruction with all candidates, cut where a segment would grow over the budget."""
-    for n, prefix in enumerate(prefix_N):
-        segment = Segment(n, 0, prefix, [])
-        for m, block in enumerate(block_M):
-            if segment.blocks and segment.length + block > budget:
-                yield segment
-                segment = Segment(n, m, prefix, [])
-            segment.blocks.append(block)
-        if segment.blocks:
+def _segments(
+    instruction: int, first: int, prefix: int, blocks: Sequence[int], longest: int
+) -> Iterator[Segment]:
+    """An instruction and candidates from ``first`` on, cut where a segment would get too long."""
+    segment = Segment(instruction, first, prefix, [])
+    for candidate, block in enumerate(blocks, first):
+        if segment.blocks and segment.length + block > longest:
             yield segment
+            segment = Segment(instruction, candidate, prefix, [])
+        segment.blocks.append(block)
+    if segment.blocks:
+        yield segment
 
 
 def _batches(segments: Iterator[Segment], budget: int) -> Iterator[list[list[Segment]]]:

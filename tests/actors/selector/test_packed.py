@@ -8,6 +8,7 @@ import torch
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from actors.examiner.card import CapabilityCard
+from actors.selector import packed
 from actors.selector.network import ModelSat, create
 from actors.selector.packed import check_decoder, packed_log_odds
 from actors.selector.scoring import Selector, one_by_one_log_odds
@@ -94,6 +95,24 @@ def test_rows_to_learn_from_are_scored_like_pairs_alone_in_any_order(
     found_B.sum().backward()
     learnt = [name for name, weight in model.decoder.named_parameters() if weight.grad is not None]
     assert len(learnt) == len(list(model.decoder.parameters()))
+
+
+def test_rows_to_learn_from_are_cut_where_they_get_long(
+    model: ModelSat, cards: list[CapabilityCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = [model.capability(card) for card in cards]
+    ids_N = [model.inquiry.ids(text) for text in QUESTIONS]
+    pairs = [(m, n) for n in range(len(ids_N)) for m in range(len(cards))]
+    card_B, instruction_B = zip(*pairs, strict=True)
+    whole_B = model(read, card_B, ids_N, instruction_B)
+    monkeypatch.setattr(packed, "_LONGEST_ROW", 40)
+    sizes = passes(model)
+    cut_B = model(read, card_B, ids_N, instruction_B)
+    torch.testing.assert_close(cut_B, whole_B, atol=1e-5, rtol=0)
+    # A pass is as long as its longest row, which cannot be shorter than one candidate makes it.
+    longest = max(len(ids) for ids in ids_N) + max(len(one.texts) for one in read)
+    assert len(sizes) == 1
+    assert sizes[0] % longest == 0
 
 
 def test_a_candidate_does_not_depend_on_the_others(

@@ -1,36 +1,19 @@
 """The selector's handle beside Serve's own status objects; the deployment is a function here."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ray.exceptions import ActorDiedError
-from ray.serve.schema import (
-    ApplicationStatus,
-    ApplicationStatusOverview,
-    DeploymentStatus,
-    DeploymentStatusOverview,
-    DeploymentStatusTrigger,
-    ServeStatus,
-)
+from ray.serve.schema import ServeStatus
 
 from actors.router.replicas import WentDownError
 from actors.router.selector_handle import SelectorHandle
 from actors.selector.deployment import Scored
 
 SCORED = [Scored("selector", {"a": 0.5})]
-
-
-def status(state: str) -> ServeStatus:
-    states: Any = {state: 1}
-    deployment = DeploymentStatusOverview(
-        DeploymentStatus.UPDATING, DeploymentStatusTrigger.UNSPECIFIED, states, ""
-    )
-    application = ApplicationStatusOverview(
-        ApplicationStatus.DEPLOYING, "", 0.0, {"selector": deployment}
-    )
-    return ServeStatus(applications={"app": application})
 
 
 def handle(seconds: float, error: Exception | None = None) -> SelectorHandle:
@@ -47,33 +30,37 @@ def handle(seconds: float, error: Exception | None = None) -> SelectorHandle:
     return SelectorHandle(deployed)
 
 
-def test_it_is_asked_again_once_a_replica_serves() -> None:
+def test_it_is_asked_again_once_a_replica_serves(make_status: Callable[..., ServeStatus]) -> None:
     selector = handle(0)
-    selector.see(status("STARTING"))
+    selector.see(make_status("selector", {"STARTING": 1}))
     with pytest.raises(WentDownError):
         asyncio.run(selector.scores(["Why?"]))
-    selector.see(status("RUNNING"))
+    selector.see(make_status("selector", {"RUNNING": 1}))
     assert asyncio.run(selector.scores(["Why?"])) == SCORED
 
 
-def test_who_waits_is_released_only_when_it_is_down() -> None:
+def test_who_waits_is_released_only_when_it_is_down(
+    make_status: Callable[..., ServeStatus],
+) -> None:
     async def story() -> None:
         selector = handle(60)
         asked = asyncio.create_task(selector.scores(["Why?"]))
         await asyncio.sleep(0.01)
-        selector.see(status("RUNNING"))
+        selector.see(make_status("selector", {"RUNNING": 1}))
         await asyncio.sleep(0.01)
         assert not asked.done()
-        selector.see(status("STOPPING"))
+        selector.see(make_status("selector", {"STOPPING": 1}))
         with pytest.raises(WentDownError):
             await asked
 
     asyncio.run(story())
 
 
-def test_it_is_down_as_soon_as_its_last_replica_was_seen_to_die() -> None:
+def test_it_is_down_as_soon_as_its_last_replica_was_seen_to_die(
+    make_status: Callable[..., ServeStatus],
+) -> None:
     selector = handle(0, ActorDiedError())
-    selector.see(status("RUNNING"))
+    selector.see(make_status("selector", {"RUNNING": 1}))
     with pytest.raises(ActorDiedError):
         asyncio.run(selector.scores(["Why?"]))
     assert selector.in_doubt

@@ -1,14 +1,16 @@
 """The assessment: for a seed, split, set the aptitude test, tune on the train part, score the rest.
 
 Owns what each method sees: it is tuned on questions of the train part and the candidates of its
-case, and reads cards made from questions of the train part. What the scores are worth is said in
-``measures`` and ``figures``.
+case, and reads cards made from questions of the train part. Those that differ from a question that
+is measured, in any source, by punctuation alone are left out of it. What the scores are worth is
+said in ``measures`` and ``figures``.
 
 Shapes: N questions, M candidates of the zoo.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Scores = NDArray[np.float32]
+
+_SIGNS = re.compile(r"[^\w\s]|_")
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,13 @@ class Assessment:
         """``make`` makes a method by its name. Raises TableError where a part is empty."""
         self._plan, self._sources, self._make, self._seed = plan, sources, make, seed
         rows = {name: parts(source, plan.split, seed, name) for name, source in sources.items()}
-        self.train = {name: sources[name].questions(found[TRAIN]) for name, found in rows.items()}
         self._measured = {
             name: sources[name].questions(found[plan.part]) for name, found in rows.items()
+        }
+        measured = set[str]().union(*map(_words, self._measured.values()))
+        self.train = {
+            name: _without(sources[name].questions(found[TRAIN]), measured)
+            for name, found in rows.items()
         }
         self._exams: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Exam] = {}
         self._scorers: dict[tuple[object, ...], Scorer] = {}
@@ -126,7 +134,7 @@ class Assessment:
             assert ((found >= 0) & (found <= 1)).all(), f"{name}: scores must lie in [0, 1]"
             scores[name] = np.full((len(measured), len(case.zoo)), -np.inf, np.float32)
             scores[name][:, [case.zoo.index(candidate) for candidate in able]] = found
-        exam_words = _words(zoo_exam.questions)
+        exam_words = set(_words(zoo_exam.questions))
         return Run(
             case=case,
             seed=self._seed,
@@ -138,7 +146,7 @@ class Assessment:
             tuned_questions=len(tuning),
             exam_tasks=len(set(zoo_exam.questions.tasks)),
             exam_questions=len(zoo_exam.questions),
-            exam_tuned=len(exam_words & _words(tuning)),
+            exam_tuned=len(exam_words.intersection(_words(tuning))),
         )
 
     def _scorer(
@@ -190,10 +198,16 @@ def assess(
 
 
 def _check_disjoint(measured: OutcomeMatrix, known: Sequence[OutcomeMatrix]) -> None:
-    words = _words(measured)
+    words = set(_words(measured))
     for matrix in known:
-        assert not words & _words(matrix), "a question is measured on that was tuned on"
+        assert words.isdisjoint(_words(matrix)), "a question is measured on that was tuned on"
 
 
-def _words(matrix: OutcomeMatrix) -> set[str]:
-    return {normal_words(prompt) for prompt in matrix.prompts}
+def _without(matrix: OutcomeMatrix, words: Set[str]) -> OutcomeMatrix:
+    """The questions that have other words than those."""
+    return matrix.questions([row for row, own in enumerate(_words(matrix)) if own not in words])
+
+
+def _words(matrix: OutcomeMatrix) -> list[str]:
+    """Each question's words, without punctuation: what differs in nothing else is one here."""
+    return [normal_words(_SIGNS.sub(" ", prompt)) or prompt for prompt in matrix.prompts]

@@ -1,8 +1,8 @@
 """Outcomes of a source, their parts, and the aptitude test that is drawn from the train part.
 
 A question's part hangs on its words and the seed alone, so it is the same in all sources: what is
-measured in one was tuned on in none. Words that differ in punctuation alone are others: such a pair
-(MMLU-Pro has 18) may lie in two parts.
+measured in one was tuned on in none. Where only punctuation tells two questions apart, they may lie
+in two parts; ``assessment`` leaves such a one out of tuning.
 
 Shapes: N questions.
 """

@@ -142,7 +142,7 @@ def outcome_matrix(
 def normal_words(prompt: str) -> str:
     """A prompt without its case and spacing: two questions with the same words are one.
 
-    Punctuation counts: questions that differ in nothing else are two (18 of MMLU-Pro are).
+    Punctuation counts: a minus sign makes another question.
     """
     return " ".join(prompt.lower().split())
 

@@ -67,6 +67,33 @@ def test_methods_are_tuned_on_the_train_part_alone(
     assert watched.asked == [list(ZOO)]
 
 
+def test_a_question_in_other_punctuation_is_not_tuned_on(
+    make_plan: MakePlan, matrix: OutcomeMatrix
+) -> None:
+    plan = make_plan(
+        sources={"source": {"folder": "a"}, "other": {"folder": "b"}},
+        methods=["m"],
+        settings=setting(test="other"),
+        seeds=[3],
+    )
+    prompts = [prompt.replace("?", " -- really?!") for prompt in matrix.prompts]
+    other = replace(matrix, prompts=[prompt.upper() for prompt in prompts])
+    source = replace(matrix, prompts=[prompt.replace("--", "\u2013") for prompt in prompts])
+    watched = Watched([], [])
+    runs = assess(plan, {"source": source, "other": other}, lambda *_: Method(watched, False))
+    measured = set(runs["s"][0].measured.question_ids)
+    train = set(source.questions(parts(source, plan.split, 3, "")["train"]).question_ids)
+    assert measured & train  # the two sources are split differently
+    assert set(watched.fitted[0].question_ids) == train - measured
+
+
+def test_signs_alone_are_what_they_are(make_plan: MakePlan, matrix: OutcomeMatrix) -> None:
+    signs = replace(matrix, prompts=["?!" * (n + 1) for n in range(len(matrix))])
+    plan = make_plan(methods=["m"], settings=setting(), seeds=[3])
+    _, watched = watched_runs(plan, signs)
+    assert len(watched.fitted[0]) == len(parts(signs, plan.split, 3, "")["train"])
+
+
 def test_the_aptitude_test_is_in_the_train_part(
     make_plan: MakePlan, matrix: OutcomeMatrix, by_task: MakeMethod
 ) -> None:

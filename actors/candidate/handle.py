@@ -36,14 +36,9 @@ class CandidateHandle:
         self.completions = _Method(handle.completions)
 
     @property
-    def app_name(self) -> str:
-        """Of the application that the deployment is a part of."""
-        return str(self._handle.app_name)
-
-    @property
-    def deployment_name(self) -> str:
-        """Within its application."""
-        return str(self._handle.deployment_name)
+    def left(self) -> int | None:
+        """How many replicas there are to ask: see ``replicas_left``."""
+        return replicas_left(self._handle)
 
     def options(self, **options: Any) -> "CandidateHandle":
         """As those of a DeploymentHandle."""
@@ -91,6 +86,17 @@ class _JsonMethod(_Method):
             said = f"the answer is not OpenAI's format: {error}"
             detail = {"message": said, "type": "upstream_error", "code": _BAD_GATEWAY}
             return ErrorResponse.model_validate({"error": detail})
+
+
+def replicas_left(handle: DeploymentHandle) -> int | None:
+    """How many replicas of a deployment there are to ask; None: the handle has not heard yet.
+
+    Serve tells its handles of each change, and they see for themselves that a replica died. It
+    publishes neither; to ask its controller again and again takes a tenth of a second a deployment.
+    """
+    router: Any = handle._router  # there once an option was set, or somebody asked
+    known = router and router._asyncio_router._request_router
+    return len(known.curr_replicas) if known else None
 
 
 @contextmanager

@@ -32,7 +32,6 @@ from cluster.store import Store
 from cluster.zoo import load_zoo
 
 NAME = "model-sat"
-_LOOK_SECONDS = 60.0
 # The rest of Ray's (embeddings, scores, transcriptions, tokens) is not what a zoo's candidates do.
 _RAYS_ENDPOINTS = ("models", "model_data", "completions", "chat")
 
@@ -139,10 +138,7 @@ def serving(settings: Settings) -> Iterator[str]:
     serve.start(http_options={"host": host, "port": port})
     try:
         _start_joined(args)
-        router = serve.run(app, name=NAME, route_prefix="/")
-        # All are running now. A replica that looked a moment ago saw some of them still start.
-        router.look.remote().result()
-        router.broadcast("look").results(timeout_s=_LOOK_SECONDS)
+        serve.run(app, name=NAME, route_prefix="/")
         yield f"http://{host}:{port}/v1"
     finally:
         serve.shutdown()

@@ -6,7 +6,6 @@ no way back: a stream that breaks later ends with an error event (``actors.route
 
 import asyncio
 import re
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -23,8 +22,8 @@ from starlette.responses import Response
 from actors.router.breakers import Breakers, Changed, LeftOutError
 from actors.router.latency import Latencies
 from actors.router.refusals import short
-from actors.router.replicas import Replicas, WentDownError
 from actors.router.rules import Choice
+from actors.router.waiting import WentDownError, until_down
 from cluster.settings import BreakerSettings
 
 _BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE, _TOO_MANY, _UNAVAILABLE = 400, 413, 422, 429, 503
@@ -64,10 +63,18 @@ class Forwarding:
         breaker: BreakerSettings,
         first_token_seconds: float,
         answer_seconds: float,
+        is_down: Callable[[str], bool],
         changed: Changed | None = None,
     ) -> None:
-        """Seconds that a stream may take to begin, and a plain answer to be there."""
-        self._replicas: defaultdict[str, Replicas] = defaultdict(Replicas)
+        """
+        Args:
+            breaker: when a candidate that fails is left out.
+            first_token_seconds: that a stream may take to begin.
+            answer_seconds: that a plain answer may take to be there.
+            is_down: whether no replica of a candidate is left.
+            changed: is told of breakers that open or close.
+        """
+        self._is_down = is_down
         self._breakers = Breakers(breaker, changed, forgiven=(DeclinedError, WrongRequestError))
         # Of a plain answer nothing is seen before it is whole: to compare it with the first token
         # of a stream would call every long answer slow.
@@ -83,25 +90,9 @@ class Forwarding:
             return self.latencies(streams=False) | self.latencies(streams=True)
         return self._latencies[streams].expected()
 
-    @property
-    def in_doubt(self) -> bool:
-        """Whether Serve should be asked soon who is running."""
-        return any(replicas.in_doubt for replicas in self._replicas.values())
-
-    def counted(self, replicas: Mapping[str, int | None]) -> None:
-        """Takes up how many replicas serve, of all who are in service, by id.
-
-        Requests that wait for a candidate without any go to others, where there are any. None: of
-        those that are never down.
-        """
-        for id in self._replicas.keys() - replicas.keys():
-            self._replicas[id].counted(None)  # it left: what still waits for it may end
-        for id, serving in replicas.items():
-            self._replicas[id].counted(serving)
-
     def down(self, ids: Iterable[str]) -> dict[str, str]:
         """Of these candidates those of which no replica is left, and what to say of them."""
-        return {id: _DOWN for id in ids if self._replicas[id].down}
+        return {id: _DOWN for id in ids if self._is_down(id)}
 
     async def answer(
         self,
@@ -177,7 +168,7 @@ class Forwarding:
 
         async def leaving(id: str) -> Response:
             try:
-                return await self._replicas[id].until_down(lambda: send(id))
+                return await until_down(lambda: send(id), lambda: self._is_down(id))
             except WentDownError as error:
                 raise CandidateError(_DOWN) from error
 
@@ -201,7 +192,6 @@ class Forwarding:
             except HTTPException as error:  # Ray's ingress: the candidate left just now
                 raise CandidateError(f"{error.status_code}: {error.detail}") from error
             except (RayError, RayServeException) as error:
-                self._replicas[id].saw(error)
                 raise _accident(error) from error
 
 

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
-from ray import serve
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
@@ -31,7 +30,6 @@ from actors.router.feedback import FeedbackRequest
 from actors.router.forwarding import Forwarding, NobodyAnsweredError, Send
 from actors.router.guard import caller_of
 from actors.router.observing import Observing
-from actors.router.replicas import WentDownError
 from actors.router.requests import (
     Asked,
     Body,
@@ -45,7 +43,8 @@ from actors.router.requests import (
 from actors.router.responses import Told, with_choice
 from actors.router.rules import Choice, Rules, Wish
 from actors.router.selector_handle import SelectorHandle
-from actors.router.service import Service, count_replicas, service
+from actors.router.service import Service, service
+from actors.router.waiting import WentDownError
 from actors.selector.deployment import Scored, SelectorDeployment
 from actors.selector.nearest import Near
 from cluster.roster import Roster, read_roster
@@ -56,7 +55,6 @@ from cluster.zoo import RemoteEngine, Zoo
 log = logging.getLogger("ray.serve")
 _OPTIONS: Any = ChatCompletionRequest.model_fields["stream_options"].annotation
 _COUNT_TOKENS = TypeAdapter(_OPTIONS).validate_python({"include_usage": True})
-_STATUS_SECONDS = 5.0  # Serve takes a tenth of a second of our time to say who is running
 _SELECTOR_TRIES = 3  # a replica may die with our request on it; another one is asked
 
 
@@ -100,11 +98,10 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             router.breaker,
             router.first_token_seconds,
             router.answer_seconds,
+            lambda id: self._service.is_down(id),
             self._observing.breaker,
         )
         self._conversations = Conversations()
-        self._next_status = 0.0
-        self._looking = asyncio.Lock()
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def model(self, model_id: str) -> Any:
@@ -300,28 +297,9 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         while True:
             await asyncio.sleep(self._router.watch_seconds)
             try:
-                await self.look(afresh=False)
+                await asyncio.to_thread(self._look_at_roster)
             except Exception as error:  # whatever it is: looking must go on
                 log.warning("who is in service could not be read: %s", error)
-
-    async def look(self, afresh: bool = True) -> None:
-        """Sees who joined, who left and who is running; not served over HTTP.
-
-        Args:
-            afresh: asks Serve who is running even if it said a moment ago that all are.
-        """
-        async with self._looking:  # one that began earlier must not end later
-            if afresh:
-                self._next_status = 0.0
-            await asyncio.to_thread(self._look_at_roster)
-            selector = self._selector if isinstance(self._selector, SelectorHandle) else None
-            in_doubt = self._forwarding.in_doubt or (selector and selector.in_doubt)
-            if in_doubt or time.monotonic() > self._next_status:
-                status = await asyncio.to_thread(serve.status)
-                self._forwarding.counted(count_replicas(self._service, status))
-                if selector:
-                    selector.see(status)
-                self._next_status = time.monotonic() + _STATUS_SECONDS
 
     def _look_at_roster(self) -> None:
         roster = self._read()

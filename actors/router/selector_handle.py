@@ -4,14 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import ServeStatus
 
-from actors.router.replicas import Replicas
-from actors.router.service import serving_replicas
+from actors.candidate.handle import replicas_left
+from actors.router.waiting import until_down
 from actors.selector.deployment import Scored
 from actors.selector.nearest import Near
-
-_SILENT_SECONDS = 1.0
 
 
 class SelectorHandle:
@@ -20,15 +17,6 @@ class SelectorHandle:
     def __init__(self, handle: DeploymentHandle) -> None:
         # By value: half the time of a call, and what goes there and back is small.
         self._handle: Any = handle.options(_by_reference=False)
-        self._replicas = Replicas()
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether Serve should be asked soon if it is up: see ``Replicas``, or it is silent.
-
-        What a dead replica did not take, Serve's handle goes on asking, and tells nobody.
-        """
-        return self._replicas.in_doubt or self._replicas.longest_wait > _SILENT_SECONDS
 
     async def scores(self, instructions: list[str]) -> list[Scored]:
         """As ``SelectorDeployment.scores``. Raises WentDownError if it is down, or goes down."""
@@ -42,13 +30,5 @@ class SelectorHandle:
         )
         return found
 
-    def see(self, status: ServeStatus) -> None:
-        """Takes up how many replicas serve."""
-        self._replicas.counted(serving_replicas(self._handle, status))
-
     async def _answer(self, ask: Callable[[], Any]) -> Any:
-        try:
-            return await self._replicas.until_down(ask)
-        except Exception as error:
-            self._replicas.saw(error)
-            raise
+        return await until_down(ask, lambda: replicas_left(self._handle) == 0)

@@ -15,7 +15,6 @@ from ray import serve
 from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import ServeStatus
 
 from actors.candidate.handle import CandidateHandle
 from actors.candidate.online import application_name, ingress_handle, llm_config
@@ -28,10 +27,6 @@ from cluster.settings import RouterSettings
 from cluster.store import Store
 from cluster.zoo import Candidate, Zoo
 
-# Serve sends requests to these. Who moves to another node, and who is found again after the
-# controller was lost, still answers.
-_SERVING = ("RUNNING", "PENDING_MIGRATION", "RECOVERING")
-
 
 @dataclass(frozen=True)
 class Service:
@@ -42,7 +37,15 @@ class Service:
     handles: Mapping[str, CandidateHandle]
     models: Mapping[str, Any]
     aptitudes: Mapping[str, float]
-    missing: frozenset[str] = frozenset()  # joined, but no application of theirs runs
+    kept_up: frozenset[str]  # never without a replica, but when all of them died
+    missing: frozenset[str]  # joined, but no application of theirs runs
+
+    def is_down(self, id: str) -> bool:
+        """Whether no replica of a candidate is left.
+
+        Never of one that may scale to none, nor of who left: what still waits for it may end.
+        """
+        return id in self.kept_up and self.handles[id].left == 0
 
 
 def service(
@@ -84,6 +87,7 @@ def service(
         handles={one.id: ingress_handle(one, found[one.id]) for one in there.candidates},
         models={one.id: _model(one, cards.get(one.id), store) for one in there.candidates},
         aptitudes={id: card.mean_accuracy() for id, card in cards.items()},
+        kept_up=frozenset(one.id for one in there.candidates if one.resources.min_replicas),
         missing=missing,
     )
 
@@ -99,30 +103,6 @@ def _joined_handles(roster: Roster, built_with: Container[str]) -> dict[str, Dep
             with suppress(RayServeException):  # there is no such application
                 found[candidate.id] = serve.get_app_handle(application_name(candidate.id))
     return found
-
-
-def count_replicas(serving: Service, status: ServeStatus) -> dict[str, int | None]:
-    """How many replicas of each candidate serve, by id; None of those that may scale to none."""
-    return {
-        candidate.id: serving_replicas(serving.handles[candidate.id], status)
-        if candidate.resources.min_replicas
-        else None
-        for candidate in serving.zoo.candidates
-    }
-
-
-def serving_replicas(handle: CandidateHandle | DeploymentHandle, status: ServeStatus) -> int | None:
-    """How many of a deployment's replicas serve.
-
-    None if the status does not name the application: a controller that has just come back knows
-    none yet, while replicas go on answering.
-    """
-    application = status.applications.get(handle.app_name)
-    if application is None:
-        return None
-    deployment = application.deployments.get(handle.deployment_name)
-    states = deployment.replica_states if deployment else {}
-    return sum(int(states.get(state, 0)) for state in _SERVING)
 
 
 def _model(candidate: Candidate, card: CapabilityCard | None, store: Store) -> Any:

@@ -1,11 +1,13 @@
-"""Handles to servers on a real Serve: what becomes of a request that nobody waits for any more."""
+"""Handles to servers on a real Serve: who is left to ask, and requests that nobody waits for."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from ray import serve
+from ray.exceptions import ActorDiedError
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
 
 from actors.candidate.handle import CandidateHandle, JsonHandle
@@ -39,6 +41,9 @@ class Endless:
 
     async def counts(self) -> tuple[int, int]:
         return self.begun, self.left
+
+    async def die(self) -> None:
+        os._exit(1)
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +83,21 @@ def test_a_request_ends_when_nobody_waits_for_it(endless: Any, kind: type[Candid
         await all_end(endless, before + 2)
 
     asyncio.run(ask())
+
+
+def test_it_is_known_at_once_that_the_last_replica_died(endless: Any) -> None:
+    handle = CandidateHandle(endless)
+
+    async def until(left: int, seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            while handle.left != left:
+                await asyncio.sleep(0.01)
+
+    async def story() -> None:
+        await until(1, 30)
+        with pytest.raises(ActorDiedError):
+            await endless.die.remote()
+        await until(0, 1)  # Serve asks replicas only now and then whether they live
+        await until(1, 60)
+
+    asyncio.run(story())

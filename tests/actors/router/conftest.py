@@ -1,6 +1,6 @@
 """What the router's tests share: stores with a selector and its cards, and answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from ray.serve.schema import (
-    ApplicationStatus,
-    ApplicationStatusOverview,
-    DeploymentStatus,
-    DeploymentStatusOverview,
-    DeploymentStatusTrigger,
-    ServeStatus,
-)
 from ray.util import list_named_actors
 
 from actors.examiner.card import CapabilityCard
@@ -57,26 +49,6 @@ def put_selector(tmp_path_factory: pytest.TempPathFactory) -> PutSelector:
             write_card(store, card)
 
     return put
-
-
-MakeStatus = Callable[[str, Mapping[str, int]], ServeStatus]
-
-
-@pytest.fixture(scope="session")
-def make_status() -> MakeStatus:
-    """Makes what Serve says of the application ``app``: its deployment, and replicas by state."""
-
-    def made(deployment: str, replicas: Mapping[str, int]) -> ServeStatus:
-        states: Any = dict(replicas)
-        told = DeploymentStatusOverview(
-            DeploymentStatus.UPDATING, DeploymentStatusTrigger.UNSPECIFIED, states, ""
-        )
-        application = ApplicationStatusOverview(
-            ApplicationStatus.DEPLOYING, "", 0.0, {deployment: told}
-        )
-        return ServeStatus(applications={"app": application})
-
-    return made
 
 
 MakeAnswered = Callable[..., Answered]

@@ -19,7 +19,7 @@ Error = Callable[[], BaseException] | None
 def reason(error: Error, calls: int = 1) -> str:
     """Why candidate ``a`` does not answer that raises ``error``, or hangs where there is none."""
     rules = Rules(BestQualityPolicy(), ("a", "b"))
-    to = Forwarding(BreakerSettings(failures=1, seconds=60), 0.05, 0.05)
+    to = Forwarding(BreakerSettings(failures=1, seconds=60), 0.05, 0.05, lambda _: False)
 
     async def send(id: str) -> Response:
         if id == "a" and error is None:

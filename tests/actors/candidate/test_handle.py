@@ -1,8 +1,7 @@
 """Handles to servers on a real Serve: who is left to ask, and requests that nobody waits for."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,46 +10,18 @@ from ray.exceptions import ActorDiedError
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
 
 from actors.candidate.handle import CandidateHandle, JsonHandle
+from tests.actors.candidate.endless import Endless
 
 REQUEST: Any = ChatCompletionRequest(model="endless", messages=[{"role": "user", "content": "Go"}])
-
-
-class Endless:
-    """A server that says one thing, or nothing, and goes on for ever; it knows who was left."""
-
-    def __init__(self) -> None:
-        self.begun = self.left = 0
-
-    async def chat(self, request: Any, raw_request_info: Any = None) -> AsyncIterator[str]:
-        async for part in self._says("data: {}\n\n"):
-            yield part
-
-    async def completions(self, request: Any, raw_request_info: Any = None) -> AsyncIterator[str]:
-        async for part in self._says():
-            yield part
-
-    async def _says(self, *parts: str) -> AsyncIterator[str]:
-        self.begun += 1
-        try:
-            for part in parts:
-                yield part
-            await asyncio.sleep(600)
-        except asyncio.CancelledError:
-            self.left += 1
-            raise
-
-    async def counts(self) -> tuple[int, int]:
-        return self.begun, self.left
-
-    async def die(self) -> None:
-        os._exit(1)
 
 
 @pytest.fixture(scope="module")
 def endless(ray_cluster: None) -> Iterator[Any]:
     """A handle to the server."""
     deployment = serve.deployment(Endless, ray_actor_options={"num_cpus": 0.1})
-    yield serve.run(deployment.bind(), name="endless", route_prefix=None)
+    handle: Any = serve.run(deployment.bind(), name="endless", route_prefix=None)
+    handle.counts.remote(REQUEST).result()  # the first request imports its class, for some seconds
+    yield handle
     serve.shutdown()
 
 

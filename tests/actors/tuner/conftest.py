@@ -23,7 +23,7 @@ class World(NamedTuple):
     cards: list[CapabilityCard]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def world() -> World:
     return make_world()
 

@@ -88,6 +88,7 @@ def test_other_data_or_settings_are_another_run(settings: Settings, world: Any) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("any_store", ["s3"], indirect=True)  # a folder: below, and in manifests/
 def test_two_workers_tune_a_selector_into_the_store(
     settings: Settings, world: Any, any_store: Store, ray_cluster: None
 ) -> None:
@@ -106,9 +107,6 @@ def test_two_workers_tune_a_selector_into_the_store(
     assert figures(predict(served, held_out))["ece"] == pytest.approx(
         said["tuned"]["ece"], abs=1e-4
     )
-
-    if not store.url.startswith("s3://"):
-        return  # what follows takes as long again, and a folder is the easier store
 
     # The same call again goes on from the last checkpoint: nothing is left to train.
     again = tune(settings, "toy", world.cards, world.questions, world.outcomes, store)

@@ -32,6 +32,11 @@ BROKEN_OFF_AFTER = 3
 FROZEN = TUNING.model_copy(update={"frozen_layers": 2, "tune_encoder": False})
 # No part of its own, so that the first stage is the one that is sharded.
 ONE_STAGE = TUNING.model_copy(update={"stage1": StageSettings(epochs=0, lr=1e-2)})
+CASES: dict[str, tuple[dict[str, Any], TuningSettings]] = {
+    "whole": ({}, TUNING),
+    "frozen": ({"layers": 3, "order": "instruction-first", "capability_layer": 2}, FROZEN),
+    "words": ({"capability": "words"}, ONE_STAGE),
+}
 
 
 def ddp(model: ModelSat, stage: int) -> nn.Module:
@@ -46,18 +51,27 @@ def fsdp(model: ModelSat, stage: int) -> nn.Module:
 
 
 def work(
-    rank: int,
+    rank: int, folder: Path, sources: dict[str, SelectorSettings], records: list[Record]
+) -> None:
+    """All cases: two processes that import torch for each would take longer than the tuning."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
+    )
+    for name, (_, tuning) in CASES.items():
+        tune_each_way(Worker(rank, 2), folder / name, sources[name], tuning, records)
+    torch.distributed.destroy_process_group()
+
+
+def tune_each_way(
+    worker: Worker,
     folder: Path,
     sources: SelectorSettings,
     tuning: TuningSettings,
     records: list[Record],
 ) -> None:
     """Both ways from start to end, and FSDP once more from the middle."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
-    )
-    worker = Worker(rank, 2)
+    rank = worker.rank
 
     def tuned(wrap: Any, state: Path | None = None, broken_off: bool = False) -> None:
         model = create(sources, Store(str(folder)), seed=0)
@@ -79,40 +93,49 @@ def work(
     tuned(fsdp)
     tuned(fsdp, broken_off=True)
     tuned(fsdp, folder / "state")
-    torch.distributed.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def sources(tiny_sources: Callable[..., SelectorSettings]) -> dict[str, SelectorSettings]:
+    return {name: tiny_sources(**selector) for name, (selector, _) in CASES.items()}
+
+
+@pytest.fixture(scope="module")
+def records(world: Any) -> list[Record]:
+    return read_samples(world.outcomes, world.questions, world.cards, 0.2).train
+
+
+@pytest.fixture(scope="module")
+def tuned(
+    tmp_path_factory: pytest.TempPathFactory,
+    sources: dict[str, SelectorSettings],
+    records: list[Record],
+) -> Path:
+    """A folder with what two workers made of each case."""
+    folder = tmp_path_factory.mktemp("sharding")
+    for name in CASES:
+        (folder / name / "state").mkdir(parents=True)
+    spawn(work, (folder, sources, records), nprocs=2)  # type: ignore[no-untyped-call]
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("selector", "tuning"),
-    [
-        ({}, TUNING),
-        ({"layers": 3, "order": "instruction-first", "capability_layer": 2}, FROZEN),
-        ({"capability": "words"}, ONE_STAGE),
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_sharded_workers_tune_as_whole_ones_do(
-    tiny_sources: Callable[..., SelectorSettings],
-    world: Any,
-    tmp_path: Path,
-    selector: dict[str, Any],
-    tuning: TuningSettings,
+    tuned: Path, sources: dict[str, SelectorSettings], records: list[Record], name: str
 ) -> None:
-    records = read_samples(world.outcomes, world.questions, world.cards, 0.2).train
-    (tmp_path / "state").mkdir()
-    sources = tiny_sources(**selector)
-    spawn(work, (tmp_path, sources, tuning, records), nprocs=2)  # type: ignore[no-untyped-call]
-    found = {file.stem: load_file(file) for file in tmp_path.glob("*.safetensors")}
+    folder = tuned / name
+    found = {file.stem: load_file(file) for file in folder.glob("*.safetensors")}
     assert found.keys() == {f"{way}-{n}" for way in ("ddp", "fsdp", "fsdp-resumed") for n in (0, 1)}
-    untuned = dict(create(sources, Store(str(tmp_path)), seed=0).named_parameters())
-    for name, weight in found["ddp-0"].items():
+    untuned = dict(create(sources[name], Store(str(folder)), seed=0).named_parameters())
+    for part, weight in found["ddp-0"].items():
         for way in ("ddp-1", "fsdp-0", "fsdp-1"):
-            torch.testing.assert_close(found[way][name], weight, atol=1e-5, rtol=1e-3)
+            torch.testing.assert_close(found[way][part], weight, atol=1e-5, rtol=1e-3)
         for rank in (0, 1):
-            assert torch.equal(found[f"fsdp-resumed-{rank}"][name], found["fsdp-0"][name]), name
-    assert any(not torch.equal(found["ddp-0"][name], untuned[name]) for name in untuned)
+            assert torch.equal(found[f"fsdp-resumed-{rank}"][part], found["fsdp-0"][part]), part
+    assert any(not torch.equal(found["ddp-0"][part], untuned[part]) for part in untuned)
     # The states are whole: one worker alone can read them.
-    alone = create(sources, Store(str(tmp_path)), seed=0)
-    course = Course(alone, records, tuning)
-    course.resume(tmp_path / "state")
+    alone = create(sources[name], Store(str(folder)), seed=0)
+    course = Course(alone, records, CASES[name][1])
+    course.resume(folder / "state")
     assert course.done > 0

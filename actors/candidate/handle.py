@@ -91,8 +91,8 @@ class _JsonMethod(_Method):
 def replicas_left(handle: DeploymentHandle) -> int | None:
     """How many replicas of a deployment there are to ask; None: the handle has not heard yet.
 
-    Serve tells its handles of each change, and they see for themselves that a replica died. It
-    publishes neither; to ask its controller again and again takes a tenth of a second a deployment.
+    Serve tells its handles of each change, and they see for themselves that a replica died. It does
+    not publish what they know; to ask its controller instead takes long, and is late.
     """
     router: Any = handle._router  # there once an option was set, or somebody asked
     known = router and router._asyncio_router._request_router

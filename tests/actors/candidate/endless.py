@@ -1,4 +1,7 @@
-"""A server for tests of handles. Alone here: its replicas import nothing of Ray's LLM classes."""
+"""A server for tests of handles; alone here, so that a replica that takes over is there soon.
+
+With the tests it would import Ray's LLM classes before it starts, for some twenty seconds.
+"""
 
 import asyncio
 import os

@@ -1,8 +1,9 @@
 """What the router's tests share: stores with a selector and its cards, and answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,23 @@ def put_selector(tmp_path_factory: pytest.TempPathFactory) -> PutSelector:
             write_card(store, card)
 
     return put
+
+
+@pytest.fixture(scope="session")
+def make_handle() -> Callable[..., Any]:
+    """Makes what is like a handle of Serve's: the replicas it knows, by id, and what it can call.
+
+    No replicas: it has not heard yet.
+    """
+
+    def make(replicas: Mapping[str, Any] | None, **methods: Any) -> Any:
+        chosen_from = None if replicas is None else SimpleNamespace(curr_replicas=replicas)
+        router = SimpleNamespace(_asyncio_router=SimpleNamespace(_request_router=chosen_from))
+        handle = SimpleNamespace(_router=router, **methods)
+        handle.options = lambda **options: handle
+        return handle
+
+    return make
 
 
 MakeAnswered = Callable[..., Answered]

@@ -1,6 +1,7 @@
-"""The selector's handle; the deployment is a function here, and so is what Serve's handle knows."""
+"""The selector's handle; its deployment is a function here, behind what is like a handle of Serve's."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,34 +14,30 @@ from actors.selector.deployment import Scored
 SCORED = [Scored("selector", {"a": 0.5})]
 
 
-def handle(replicas: dict[str, Any], seconds: float = 0) -> SelectorHandle:
-    """Of a deployment with these replicas, by id."""
-
-    async def scores(instructions: list[str]) -> list[Scored]:
-        await asyncio.sleep(seconds)
-        return SCORED
-
-    knows = SimpleNamespace(_request_router=SimpleNamespace(curr_replicas=replicas))
-    deployed: Any = SimpleNamespace(
-        _router=SimpleNamespace(_asyncio_router=knows), scores=SimpleNamespace(remote=scores)
-    )
-    deployed.options = lambda **options: deployed
-    return SelectorHandle(deployed)
+async def scores(instructions: list[str]) -> list[Scored]:
+    return SCORED
 
 
-def test_it_is_asked_again_once_a_replica_serves() -> None:
+async def scores_late(instructions: list[str]) -> list[Scored]:
+    await asyncio.sleep(60)
+    return SCORED
+
+
+def test_it_is_asked_again_once_a_replica_serves(make_handle: Callable[..., Any]) -> None:
     replicas: dict[str, Any] = {}
-    selector = handle(replicas)
+    selector = SelectorHandle(make_handle(replicas, scores=SimpleNamespace(remote=scores)))
     with pytest.raises(WentDownError):
         asyncio.run(selector.scores(["Why?"]))
     replicas["one"] = ...
     assert asyncio.run(selector.scores(["Why?"])) == SCORED
 
 
-def test_who_waits_is_released_only_when_the_last_one_is_down() -> None:
+def test_who_waits_is_released_only_when_the_last_one_is_down(
+    make_handle: Callable[..., Any],
+) -> None:
     async def story() -> None:
         replicas = {"one": ..., "two": ...}
-        selector = handle(replicas, 60)
+        selector = SelectorHandle(make_handle(replicas, scores=SimpleNamespace(remote=scores_late)))
         asked = asyncio.create_task(selector.scores(["Why?"]))
         await asyncio.sleep(0.1)
         del replicas["one"]

@@ -1,25 +1,28 @@
-"""Who is down, as handles that are numbers here know."""
+"""Who is down, by what handles like Serve's know."""
 
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from actors.candidate.handle import CandidateHandle
 from actors.router.service import Service
 
 NOTHING: Any = None
 
 
 @pytest.mark.parametrize(
-    ("left", "kept_up", "down"),
-    [(0, True, True), (1, True, False), (None, True, False), (0, False, False)],
+    ("replicas", "kept_up", "down"),
+    [({}, True, True), ({"one": ...}, True, False), (None, True, False), ({}, False, False)],
 )
-def test_who_has_no_replica_left_is_down(left: int | None, kept_up: bool, down: bool) -> None:
-    handles: Any = {"a": SimpleNamespace(left=left)}
+def test_who_has_no_replica_left_is_down(
+    make_handle: Callable[..., Any], replicas: Any, kept_up: bool, down: bool
+) -> None:
+    handle = make_handle(replicas, chat=NOTHING, completions=NOTHING)
     here = Service(
         zoo=NOTHING,
         rules=NOTHING,
-        handles=handles,
+        handles={"a": CandidateHandle(handle)},
         models={},
         aptitudes={},
         kept_up=frozenset("a" if kept_up else ""),

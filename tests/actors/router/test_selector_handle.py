@@ -1,4 +1,4 @@
-"""The selector's handle; its deployment is a function here, behind what is like a handle of Serve's."""
+"""The selector's handle; its deployment is a function, behind what is like a handle of Serve's."""
 
 import asyncio
 from collections.abc import Callable

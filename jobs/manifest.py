@@ -4,12 +4,21 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field
 
 from cluster.settings import Settings
 from jobs.cli import run_job
 from jobs.console import Result
 
 BASE = Path("manifests/kuberay/base")  # pods are described there
+
+
+class ManifestSettings(Settings):
+    """Settings of a run, and the image that serves it."""
+
+    image: str | None = Field(
+        None, min_length=1, description="of all pods; null: model-sat:gpu, without GPUs :cpu"
+    )
 
 
 class _Dumper(yaml.SafeDumper):
@@ -27,9 +36,9 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def run(settings: Settings) -> Result:
+def run(settings: ManifestSettings) -> Result:
     """Tells it as YAML; what it mounts and asks is set up by an overlay of manifests/kuberay."""
-    from actors.router.manifest import deployments, ray_service, worker_groups
+    from actors.router.manifest import built_image, deployments, ray_service, worker_groups
     from actors.router.rules import operator_rules
     from cluster.settings import read_yaml
     from cluster.zoo import load_zoo
@@ -38,7 +47,8 @@ def run(settings: Settings) -> Result:
     operator_rules(zoo, settings.router)  # what the application would refuse is refused here
     service, cluster = read_yaml(BASE / "router.yaml"), read_yaml(BASE / "cluster.yaml")
     groups = worker_groups(deployments(zoo, settings.router))
-    written = ray_service(settings, groups, service, cluster)
+    image = settings.image or built_image(groups)
+    written = ray_service(settings, groups, image, service, cluster)
     return Result(written, [yaml.dump(written, Dumper=_Dumper, sort_keys=False).rstrip()])
 
 

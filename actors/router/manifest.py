@@ -1,8 +1,9 @@
 """From a zoo to the RayService that serves it: how many pods there are, and of which size.
 
-Owns the arithmetic from replicas to groups of workers, and where its numbers stand in the manifest.
-What else a pod is (image, volumes, security) comes from manifests/kuberay/base and is not changed.
-Nothing here imports Ray; ``tests/actors/router/test_manifest.py`` compares with what Ray is asked.
+Owns the arithmetic from replicas to groups of workers, and what a run decides of its pods: their
+sizes, their image, whether the store is a volume. What else a pod is (caches, security) comes from
+manifests/kuberay/base and is not changed. Nothing here imports Ray;
+``tests/actors/router/test_manifest.py`` compares with what Ray is asked.
 
 That all replicas fit means: there is a placement of all at once, and among pods without GPUs any
 order of starting them finds one. Ray keeps work without GPUs off nodes with GPUs while it can.
@@ -174,18 +175,31 @@ def _whole(amount: float) -> int:
     return math.ceil(round(amount, 4))  # Ray's own resolution, without the dust of adding floats
 
 
+def built_image(groups: Sequence[WorkerGroup]) -> str:
+    """What manifests/Dockerfile builds. One for all pods: Ray wants one Python on all nodes."""
+    return f"model-sat:{'gpu' if any(group.gpus for group in groups) else 'cpu'}"
+
+
 def ray_service(
-    settings: Settings, groups: Sequence[WorkerGroup], service: Manifest, cluster: Manifest
+    settings: Settings,
+    groups: Sequence[WorkerGroup],
+    image: str,
+    service: Manifest,
+    cluster: Manifest,
 ) -> Manifest:
     """The RayService of a run.
 
     Args:
         settings: whose store, zoo, selector and router are served.
         groups: of workers.
+        image: of all pods.
         service: manifests/kuberay/base/router.yaml.
         cluster: manifests/kuberay/base/cluster.yaml; all groups' pods are like its first group's.
     """
-    pattern = cluster["spec"]["workerGroupSpecs"][0]
+    head, pattern = (
+        _with_pod(spec, image, settings.store)
+        for spec in (cluster["spec"]["headGroupSpec"], cluster["spec"]["workerGroupSpecs"][0])
+    )
     workers = [_group_spec(group, pattern) for group in groups]
     config = yaml.safe_load(service["spec"]["serveConfigV2"])
     config["applications"][0]["args"] = {
@@ -199,9 +213,22 @@ def ray_service(
     }
     spec = service["spec"] | {
         "serveConfigV2": yaml.safe_dump(config, sort_keys=False),
-        "rayClusterConfig": cluster["spec"] | {"workerGroupSpecs": workers},
+        "rayClusterConfig": cluster["spec"] | {"headGroupSpec": head, "workerGroupSpecs": workers},
     }
     return service | {"spec": spec}
+
+
+def _with_pod(spec: Manifest, image: str, store: str) -> Manifest:
+    spec = deepcopy(spec)
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    container["image"] = image
+    if "://" in store:  # no volume, but keys, as in overlay gpu
+        for part, key in ((pod, "volumes"), (container, "volumeMounts")):
+            part[key] = [one for one in part[key] if one["name"] != "store"]
+        for keys in container["envFrom"]:
+            del keys["secretRef"]["optional"]
+    return spec
 
 
 def _group_spec(group: WorkerGroup, pattern: Manifest) -> Manifest:

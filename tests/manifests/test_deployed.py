@@ -210,7 +210,7 @@ def test_the_overlay_gpu(
     store = Store(s3_server.new_bucket("model-sat"))
     instructions = pa.table({"prompt": ["Hi", "Ho"]})
     pq.write_table(instructions, "model-sat/instructions.parquet", filesystem=store.filesystem)
-    assert "phi-3-small-128k-instruct: " in run_job(items["examine"])
+    assert "phi-3-mini-128k-instruct: " in run_job(items["examine"])
     assert "held-out questions, tuned" in run_job(items["tune"])
     assert store.exists("selectors/paper/selector.json")
     assert "instructions" in run_job(items["route"])

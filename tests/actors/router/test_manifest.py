@@ -13,6 +13,7 @@ from actors.candidate.fitting import check_all_fit
 from actors.router.manifest import (
     Deployment,
     WorkerGroup,
+    built_image,
     claims,
     deployments,
     ray_service,
@@ -25,6 +26,8 @@ from cluster.zoo import Zoo
 # GPUs of a replica that is more than a machine has, and of each of its pods.
 IN_A_POD = {12: 6, 16: 8}
 BASE = Path(__file__).parents[3] / "manifests" / "kuberay" / "base"
+
+LIGHT = Deployment("ingress", [{"CPU": 1.0}], 1, 1)
 
 Room = dict[str, float]
 
@@ -135,20 +138,50 @@ def test_the_manifest_says_what_the_groups_are(zoo: Zoo, router: RouterSettings)
         assert said.get("resources", {}).keys() == group.resources().keys() - {"CPU", "GPU"}
 
 
-def written(groups: list[WorkerGroup], router: RouterSettings) -> dict[str, Any]:
-    run = {"store": "s", "zoo": "z", "selector": {"encoder": "e", "decoder": "d"}}
+def written(
+    groups: list[WorkerGroup], router: RouterSettings, store: str = "store"
+) -> dict[str, Any]:
+    run = {"store": store, "zoo": "z", "selector": {"encoder": "e", "decoder": "d"}}
+    settings = Settings.model_validate({**run, "router": router})
     service, cluster = (
         yaml.safe_load((BASE / name).read_text()) for name in ("router.yaml", "cluster.yaml")
     )
-    return ray_service(Settings.model_validate({**run, "router": router}), groups, service, cluster)
+    return ray_service(settings, groups, built_image(groups), service, cluster)
+
+
+def pods(written: dict[str, Any]) -> list[dict[str, Any]]:
+    spec = written["spec"]["rayClusterConfig"]
+    groups = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+    return [group["template"]["spec"] for group in groups]
+
+
+@pytest.mark.parametrize(("gpus", "tag"), [(0.0, "cpu"), (1.0, "gpu")])
+def test_all_pods_are_of_one_image_that_is_built(gpus: float, tag: str) -> None:
+    groups = worker_groups([Deployment("a", [{"CPU": 1.0, "GPU": gpus}], 1, 1), LIGHT])
+    found = pods(written(groups, RouterSettings()))
+    images = {pod["containers"][0]["image"] for pod in found}
+    assert images == {f"model-sat:{tag}"}
+    assert f"--target {tag} --tag model-sat:{tag} " in (BASE.parents[1] / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("store", "mounted"), [("store", True), ("s3://bucket/store?region=eu-west-1", False)]
+)
+def test_a_store_at_a_url_takes_keys_and_no_volume(store: str, mounted: bool) -> None:
+    for pod in pods(written(worker_groups([LIGHT]), RouterSettings(), store)):
+        (container,) = pod["containers"]
+        names = {"tmp", "cache", *(["store"] if mounted else [])}
+        assert {volume["name"] for volume in pod["volumes"]} == names
+        assert {mount["name"] for mount in container["volumeMounts"]} == names
+        (secret,) = [keys["secretRef"] for keys in container["envFrom"]]
+        assert secret.get("optional", False) is mounted
 
 
 def test_pods_of_a_size_are_shared() -> None:
     one = Deployment("a", [{"CPU": 1.0, "GPU": 1}], 1, 3)
     two = Deployment("b", [{"CPU": 4.0, "GPU": 1}], 0, 2)
     big = Deployment("c", [{"CPU": 1.0, "GPU": 1}] + [{"GPU": 1}] * 11, 1, 2)
-    light = Deployment("ingress", [{"CPU": 1.0}], 1, 1)
-    assert worker_groups([one, two, big, light]) == [
+    assert worker_groups([one, two, big, LIGHT]) == [
         WorkerGroup(cpus=4, gpus=0, accelerator_type=None, least=1, most=1),
         WorkerGroup(cpus=5, gpus=1, accelerator_type=None, least=0, most=5),
         WorkerGroup(cpus=7, gpus=6, accelerator_type=None, least=0, most=4),

@@ -225,6 +225,8 @@ class Store:
                 shutil.copytree(folder, aside, dirs_exist_ok=True)
                 (aside / MARKER).write_text(marker)
             return
+        if self.has_folder(path):
+            self.delete(f"{path}/{MARKER}")
         if self.exists(path):
             self.filesystem.delete_dir(self.path(path))
         if self.filesystem.type_name not in _FLAT:
@@ -235,6 +237,15 @@ class Store:
     def has_folder(self, path: str) -> bool:
         """Whether a folder written by ``put_folder`` is there and whole."""
         return self.exists(f"{path}/{MARKER}")
+
+    def copy_of(self, path: str) -> str:
+        """What tells a folder from one that was put there before, or is put there later.
+
+        Raises:
+            StoreError: it is not there, or not whole.
+        """
+        copy: str = self.read_json(f"{path}/{MARKER}")["copy"]
+        return copy
 
     def local_folder(self, path: str) -> Path:
         """A folder of the store as a local one: itself, or a copy kept for this machine.
@@ -248,12 +259,26 @@ class Store:
             raise StoreError(f"{self.url_of(path)}: no such folder; in {parent}/: {there}")
         if self.is_local:
             return Path(self.path(path))
-        said = self.url_of(path).encode() + self.read_bytes(f"{path}/{MARKER}")
-        name = hashlib.sha256(said).hexdigest()[:16]
+        marker = self.read_bytes(f"{path}/{MARKER}")
+        name = hashlib.sha256(self.url_of(path).encode() + marker).hexdigest()[:16]
         copy = Path(tempfile.gettempdir()) / f"model-sat-{os.getuid()}" / name
         if not (copy / MARKER).exists():
-            self._tried(path, lambda: _download(self.filesystem, self.path(path), copy))
+            self._tried(path, lambda: self._download(path, marker, copy))
         return copy
+
+    def _download(self, path: str, marker: bytes, copy: Path) -> None:
+        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        aside = Path(tempfile.mkdtemp(dir=copy.parent))
+        try:
+            pafs.copy_files(self.path(path), str(aside), source_filesystem=self.filesystem)
+            # Files of two copies must never stand side by side: whoever puts another one there
+            # takes the marker away first.
+            if not self.has_folder(path) or self.read_bytes(f"{path}/{MARKER}") != marker:
+                raise StoreError(f"{self.url_of(path)}: was replaced while it was read; try again")
+            with suppress(OSError):  # another process of this machine was quicker
+                aside.replace(copy)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager
@@ -284,17 +309,6 @@ def whole_folder(place: Path) -> Iterator[Path]:
             place.replace(older)
         aside.replace(place)
         shutil.rmtree(older, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _download(filesystem: pafs.FileSystem, source: str, copy: Path) -> None:
-    copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = Path(tempfile.mkdtemp(dir=copy.parent))
-    try:
-        pafs.copy_files(source, str(aside), source_filesystem=filesystem)
-        with suppress(OSError):  # another process of this machine was quicker
-            aside.replace(copy)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

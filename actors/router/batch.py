@@ -22,7 +22,7 @@ from actors.router.batch_answers import answer_parts
 from actors.router.batch_scores import Counts, score_parts
 from actors.router.instructions import files
 from actors.router.rules import Rules, operator_rules
-from cluster.errors import SettingsError
+from cluster.errors import SettingsError, TableError
 from cluster.settings import Settings
 from cluster.store import MARKER, Store
 from cluster.zoo import Zoo
@@ -62,13 +62,13 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
 def _scored(base: str, rules: Rules, settings: Settings, store: Store) -> Counts:
     place = f"{base}/scored/{MARKER}"
     complete = store.exists(place)
-    asked = _asked(rules, settings) | ({} if complete else _source(settings))
+    asked = _asked(rules, settings) | _selector(settings, store) | _source(settings, complete)
     if store.exists(f"{base}/asked.json"):
         before = store.read_json(f"{base}/asked.json")
-        if any(before.get(key) != value for key, value in asked.items()):
+        if other := [key for key, value in asked.items() if before.get(key) != value]:
             raise SettingsError(
-                f"key 'routing.output': {store.url_of(base)} was routed with other instructions, "
-                "selector, candidates, policy or prices; name another folder"
+                f"key 'routing.output': {store.url_of(base)} was routed with other instructions or "
+                f"settings (differs: {', '.join(other)}); name another folder"
             )
     if complete:
         found: Counts = store.read_json(place)
@@ -83,6 +83,7 @@ def _asked(rules: Rules, settings: Settings) -> dict[str, object]:
     return {
         "instructions": settings.routing.instructions,
         "part_rows": settings.routing.part_rows,
+        "max_tokens": settings.routing.max_tokens,
         "selector": settings.selector_name,
         "filter": before and before.model_dump(),
         "candidates": sorted(rules.candidates),
@@ -92,6 +93,21 @@ def _asked(rules: Rules, settings: Settings) -> dict[str, object]:
     }
 
 
-def _source(settings: Settings) -> dict[str, object]:
-    """What tells that the instructions are still those that a part of was scored."""
-    return {"files": [list(file) for file in files(str(settings.routing.instructions))]}
+def _selector(settings: Settings, store: Store) -> dict[str, object]:
+    """What tells that the selector was not tuned anew under its name; nothing if it is gone."""
+    place = f"selectors/{settings.selector_name}"
+    return {"selector_copy": store.copy_of(place)} if store.has_folder(place) else {}
+
+
+def _source(settings: Settings, scored: bool) -> dict[str, object]:
+    """What tells that the instructions are those that were scored.
+
+    Once all of them are, they need not be there any more.
+    """
+    try:
+        found = files(str(settings.routing.instructions))
+    except TableError:
+        if not scored:
+            raise
+        return {}
+    return {"files": [list(file) for file in found]}

@@ -149,6 +149,24 @@ def test_a_folder_put_again_is_downloaded_again(s3_server: Any, tmp_path: Path) 
         assert (Store(url).local_folder("models/m") / "weights").read_text() == weights
 
 
+def test_a_folder_replaced_while_it_is_read_is_not_mixed(
+    s3_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(s3_server.new_bucket())
+    store.put_folder("models/m", folder_with(tmp_path / "1", weights="1"))
+    copy_files = pafs.copy_files
+
+    def slow_copy(*places: str, **filesystems: Any) -> None:
+        monkeypatch.undo()
+        copy_files(*places, **filesystems)
+        store.put_folder("models/m", folder_with(tmp_path / "2", weights="2"))
+
+    monkeypatch.setattr(pafs, "copy_files", slow_copy)
+    with pytest.raises(StoreError, match=r"models/m.*: was replaced while it was read; try again"):
+        store.local_folder("models/m")
+    assert (store.local_folder("models/m") / "weights").read_text() == "2"
+
+
 FULL = """
 import resource, sys
 from pathlib import Path

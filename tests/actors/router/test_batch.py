@@ -120,13 +120,25 @@ def test_every_instruction_is_answered_once_by_its_best_candidate(
     }
     assert parts(store, id) == answers[id]
 
-    others: list[dict[str, object]] = [
-        {"selector_name": "another"},
-        {"router": RouterSettings(candidates=("says-a",))},
+    longer = settings.routing.model_copy(update={"max_tokens": 999})
+    others: list[tuple[str, dict[str, object]]] = [
+        ("selector", {"selector_name": "another"}),
+        ("candidates", {"router": RouterSettings(candidates=("says-a",))}),
+        ("max_tokens", {"routing": longer}),
     ]
-    for other in others:
-        with pytest.raises(SettingsError, match=r"key 'routing.output'.*name another folder"):
+    for what, other in others:
+        with pytest.raises(SettingsError, match=rf"differs: {what}\); name another folder"):
             route(zoo, settings.model_copy(update=other), store)
+    instructions = Path(str(settings.routing.instructions))
+    instructions.write_text('{"prompt": "Something else"}')
+    with pytest.raises(SettingsError, match=r"differs: files\); name another folder"):
+        route(zoo, settings, store)
+    instructions.unlink()
+    assert route(zoo, settings, store) == counts, "all were scored: they need not be there"
+    folder = store.local_folder("selectors/selector")
+    store.put_folder("selectors/selector", folder)
+    with pytest.raises(SettingsError, match=r"differs: selector_copy\); name another folder"):
+        route(zoo, settings, store)
 
 
 @pytest.mark.parametrize("any_store", ["local"], indirect=True)

@@ -9,7 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -82,7 +82,7 @@ def running_cluster(settings: RaySettings) -> Iterator[Nodes]:
 def _connect(settings: RaySettings) -> None:
     import ray
 
-    address = settings.address or os.environ.get("RAY_ADDRESS")
+    address = settings.address or os.environ.get("RAY_ADDRESS") or started_here()
     silent: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address:
@@ -91,7 +91,8 @@ def _connect(settings: RaySettings) -> None:
         else:
             for name, value in PATIENCE.items():
                 os.environ.setdefault(name, value)  # Ray's processes inherit it
-            ray.init(num_cpus=settings.num_cpus, include_dashboard=False, **silent)
+            cpus = settings.num_cpus
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **silent)
             context = ray.get_runtime_context()
             place = Path(context.get_temp_dir()) / context.get_session_name() / "logs"
             log.info("Ray and the engines log to %s", place)
@@ -108,6 +109,18 @@ def _connect(settings: RaySettings) -> None:
             "the same"
         ) from error
     _silence_libraries()
+
+
+def started_here() -> str | None:
+    """The address of the cluster that ``ray start`` started on this machine, if it still runs."""
+    # Ray does not publish it, and waits for minutes for one that ended without ``ray stop``.
+    from ray._private.services import find_bootstrap_address
+
+    if address := find_bootstrap_address(None):
+        with suppress(OSError):
+            _knock(address)
+            return str(address)
+    return None
 
 
 def _knock(address: str) -> None:

@@ -19,12 +19,6 @@ class Price(Section):
     input: float = Field(0.0, ge=0)
     output: float = Field(0.0, ge=0)
 
-    def of(self, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
-        """US dollars of one answer; None where its tokens are not known."""
-        if prompt_tokens is None or completion_tokens is None:
-            return None
-        return (prompt_tokens * self.input + completion_tokens * self.output) / 1e6
-
 
 class Resources(Section):
     """What one replica of a candidate takes, and how many replicas there may be."""
@@ -100,6 +94,16 @@ class Candidate(Section):
             given = self.engine.args.get("max_model_len")
             return given if isinstance(given, int) else None
         return self.context_window
+
+    def cost(self, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+        """US dollars of one answer; None where its tokens or the price are not known."""
+        if (
+            "price" not in self.model_fields_set
+            or prompt_tokens is None
+            or completion_tokens is None
+        ):
+            return None
+        return (prompt_tokens * self.price.input + completion_tokens * self.price.output) / 1e6
 
 
 class Zoo(Section):

@@ -61,10 +61,9 @@ class VllmBatch:
 
     def __init__(self, candidate: Candidate, source: str, batch_size: int) -> None:
         assert isinstance(candidate.engine, VllmEngine)
-        self.arguments = placement.arguments(candidate.engine, candidate.resources)
+        self.engine = candidate.engine
         self.resources = candidate.resources
         self.source = source
-        self.chat_template = candidate.engine.chat_template
         self.batch_size = batch_size
         self.needs = self._needs()
 
@@ -81,7 +80,7 @@ class VllmBatch:
 
         tokenized = conversations.map_batches(
             Tokenize,
-            fn_constructor_args=(self.source, self.chat_template),
+            fn_constructor_args=(self.source, self.engine),
             batch_format="pyarrow",
             batch_size=self.batch_size,
             concurrency=1,
@@ -99,12 +98,13 @@ class VllmBatch:
     def _config(self) -> "vLLMEngineProcessorConfig":
         from ray.data.llm import vLLMEngineProcessorConfig
 
+        arguments = placement.arguments(self.engine, self.resources)
         fewest = max(1, self.resources.min_replicas)
         return vLLMEngineProcessorConfig(
             model_source=self.source,
             # Rows carry their request's statistics otherwise, and Ray cannot put rows that have
             # them and rows that failed into one block.
-            engine_kwargs={**self.arguments, "disable_log_stats": True},
+            engine_kwargs={**arguments, "disable_log_stats": True},
             log_engine_metrics=False,
             batch_size=self.batch_size,
             concurrency=(fewest, max(fewest, self.resources.max_replicas)),
@@ -121,12 +121,17 @@ class VllmBatch:
 class Tokenize:
     """Packs the caller's columns, and puts the tokens of the chat beside them."""
 
-    def __init__(self, source: str, chat_template: str | None) -> None:
+    def __init__(self, source: str, engine: VllmEngine) -> None:
         from transformers import AutoTokenizer
 
-        self.tokenizer = AutoTokenizer.from_pretrained(source)
-        if chat_template is not None:
-            self.tokenizer.chat_template = chat_template
+        given = engine.args
+        self.tokenizer = AutoTokenizer.from_pretrained(
+            given.get("tokenizer") or source,
+            revision=given.get("tokenizer_revision") or given.get("revision"),
+            trust_remote_code=given.get("trust_remote_code", False),
+        )
+        if engine.chat_template is not None:
+            self.tokenizer.chat_template = engine.chat_template
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """From the caller's columns and ``messages`` to the columns named on top."""

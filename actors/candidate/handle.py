@@ -7,6 +7,7 @@ Serve's handles leave it to itself, and the candidate would go on generating for
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ Request: TypeAlias = Any
 Part: TypeAlias = Any
 
 _BAD_GATEWAY = 502
+_ERROR_EVENT = re.compile(r'data:\s*(\{"error":.*\})\s*\n\n')
 
 
 class CandidateHandle:
@@ -59,10 +61,12 @@ class _Method:
     handle: DeploymentHandle
 
     async def remote(self, request: Request, raw_request_info: Any = None) -> AsyncIterator[Part]:
-        """What the server answers."""
+        """What the server answers; a stream that begins with an error is that error."""
+        begun = False
         with _while_waited_for(self.handle.remote(request, raw_request_info)) as parts:
             async for part in parts:
-                yield part
+                yield part if begun else _error_of(part) or part
+                begun = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,14 @@ class _JsonMethod(_Method):
             said = f"the answer is not OpenAI's format: {error}"
             detail = {"message": said, "type": "upstream_error", "code": _BAD_GATEWAY}
             return ErrorResponse.model_validate({"error": detail})
+
+
+def _error_of(part: Part) -> Part | None:
+    """The error that a stream begins with: vLLM sends it as an event, and Ray may join several."""
+    first = part[0] if isinstance(part, list) and part else part
+    if not isinstance(first, str) or not (found := _ERROR_EVENT.match(first)):
+        return None
+    return ErrorResponse.model_validate_json(found[1])
 
 
 def replicas_left(handle: DeploymentHandle) -> int | None:

@@ -27,7 +27,6 @@ from cluster.errors import TableError
 from cluster.settings import CollectSettings, CollectSource, Marking
 from cluster.store import Store
 from cluster.tables import OUTCOMES, QUESTIONS, check_questions, from_rows
-from cluster.zoo import Candidate
 
 FOLDER = "collected"
 
@@ -98,7 +97,9 @@ def outcomes_of(
                 "answered": None
                 if output is None
                 else has_answer(output, asked.question, asked.marking),
-                "cost": _cost(respondent.candidate, answer),
+                "cost": respondent.candidate.cost(
+                    answer["prompt_tokens"], answer["completion_tokens"]
+                ),
             }
 
 
@@ -159,10 +160,3 @@ def _rotated_mark(asked: Asked, turned: Mapping[str, Any], respondent: Responden
     if answer is None or answer["error"] is not None:
         return None
     return mark(answer["output"], turned) == 1.0
-
-
-def _cost(candidate: Candidate, answer: Row) -> float | None:
-    """A price left out is not zero: what it cost is not known then."""
-    if "price" not in candidate.model_fields_set:
-        return None
-    return candidate.price.of(answer["prompt_tokens"], answer["completion_tokens"])

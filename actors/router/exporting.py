@@ -19,7 +19,7 @@ Instructions are scored in this process; ``route-dataset`` scores on a cluster, 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,14 +27,14 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from actors.router.instructions import checked, parts
 from actors.router.rules import Rules, operator_rules
 from actors.selector.instruction import instruction_text
 from actors.selector.stored import load_stored
 from cluster import progress
-from cluster.errors import SettingsError, UserError
+from cluster.errors import SettingsError, TableError, UserError
 from cluster.settings import Settings
 from cluster.store import Store
-from cluster.tables import check_instructions, read_table
 from cluster.zoo import Zoo
 
 Write = Callable[[pa.Table, IO[bytes]], None]
@@ -45,18 +45,16 @@ def exported_scores(zoo: Zoo, settings: Settings, store: Store) -> pa.Table:
 
     Raises:
         SettingsError: no instructions are named, or the router's settings do not fit the zoo.
-        TableError: the instructions break a rule of their table.
+        TableError: the instructions break a rule of their table, or one has no text.
         StoreError: the selector or a card is not in the store.
     """
     source = settings.routing.instructions
     if source is None:
         raise SettingsError("key 'routing.instructions': is needed to export scores")
     rules = operator_rules(zoo, settings.router)
-    instructions = check_instructions(read_table(source), source)
-    texts = [
-        instruction_text(row["messages"] or [{"role": "user", "content": row["prompt"]}])
-        for row in instructions.to_pylist()
-    ]
+    checked(source, settings.routing.part_rows)
+    instructions = pa.concat_tables(parts(source, settings.routing.part_rows))
+    texts = [_text(row, source) for row in instructions.to_pylist()]
     ids = sorted(rules.candidates)
     scores_NM = _scores(texts, ids, settings, store)
     return pa.table(
@@ -67,6 +65,13 @@ def exported_scores(zoo: Zoo, settings: Settings, store: Store) -> pa.Table:
             **{f"score.{id}": scores_NM[:, place] for place, id in enumerate(ids)},
         }
     )
+
+
+def _text(row: Mapping[str, Any], source: str) -> str:
+    try:
+        return instruction_text(row["messages"] or [{"role": "user", "content": row["prompt"]}])
+    except UserError as error:
+        raise TableError(f"{source}: instruction '{row['instruction_id']}': {error}") from error
 
 
 def _scores(

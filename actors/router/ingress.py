@@ -180,7 +180,8 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
 
         async def send(id: str) -> Response:
             body.model = id
-            body.stream_options = options or self._stream_options(id, body)
+            if options is None:
+                self._ask_for_counts(id, body)
             answer: Response = await super(SelectingIngress, self)._process_llm_request(
                 body, call_method, raw_request
             )
@@ -216,7 +217,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
             answer, choice = await self._forwarding.answer(
                 next_choice,
                 send,
-                rules.too_long(len(asked.text.encode()), asked.answer_tokens),
+                rules.too_long(asked.prompt_bytes, asked.answer_tokens),
                 self._forwarding.down(rules.answering()),
                 asked.streams,
             )
@@ -228,7 +229,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         def ended(told: Told) -> None:
             if asked.messages:
                 self._conversations.answered(asked.messages, choice.candidate)
-            price = here.zoo.candidate(choice.candidate).price
+            cost = here.zoo.candidate(choice.candidate).cost
             answered(
                 Answered(
                     response_id=told.response_id,
@@ -239,7 +240,7 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
                     seconds=time.monotonic() - started,
                     prompt_tokens=told.prompt_tokens,
                     completion_tokens=told.completion_tokens,
-                    cost=price.of(told.prompt_tokens, told.completion_tokens),
+                    cost=cost(told.prompt_tokens, told.completion_tokens),
                     broken=told.broken,
                 )
             )
@@ -285,13 +286,15 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
                 log.warning("the selector did not answer: %s", type(error).__name__)
         return None
 
-    def _stream_options(self, id: str, body: Body) -> Any:
-        """Has a stream tell its token counts. Endpoints elsewhere may not take that option."""
+    def _ask_for_counts(self, id: str, body: Body) -> None:
+        """Has a stream tell its token counts; endpoints elsewhere may not know that option."""
         ours = any(
             candidate.id == id and not isinstance(candidate.engine, RemoteEngine)
             for candidate in self._service.zoo.candidates
         )
-        return _COUNT_TOKENS if body.stream and ours else None
+        body.stream_options = _COUNT_TOKENS if body.stream and ours else None
+        if body.stream_options is None:  # what was set is sent, and null is a value
+            body.model_fields_set.discard("stream_options")
 
     async def _watch(self) -> None:
         while True:

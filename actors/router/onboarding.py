@@ -6,6 +6,7 @@ that serves is restarted, nothing is retrained, and other candidates answer mean
 """
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from ray import serve
@@ -79,7 +80,8 @@ def remove(settings: Settings, id: str) -> None:
     leave(store, id)
     _wait_until(lambda now: id not in now["in_service"], settings)
     if id not in told["started_with"]:
-        serve.delete(application_name(id))
+        with suppress(TimeoutError):  # its last answers may take longer than Serve waits here
+            serve.delete(application_name(id))
         forget(store, id)
 
 
@@ -87,13 +89,18 @@ def roll_selector(settings: Settings) -> None:
     """Has ``settings.selector_name`` choose from now on.
 
     Raises:
-        StoreError: the selector, or the card of a candidate in service, is not in the store.
+        SettingsError: one of that name chooses already; replicas tell selectors by their names.
+        StoreError: the selector, or the card of a candidate to choose from, is not in the store.
         UserError: no router serves.
         EngineError: the router did not take the selector up.
     """
     store, told = Store(settings.store), _told()
     name = settings.selector_name
-    load_stored(store, name, told["in_service"], before=settings.router.filter)
+    if told["selector"] == name:
+        raise SettingsError(
+            f"key 'selector_name': '{name}' chooses already; tune under another name, and roll that"
+        )
+    load_stored(store, name, told["chosen_from"], before=settings.router.filter)
     use_selector(store, name)
     _wait_until(lambda now: now["selector"] == name, settings)
 

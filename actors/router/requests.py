@@ -52,12 +52,14 @@ class Asked(NamedTuple):
 
     Attributes:
         text: the instruction.
+        prompt_bytes: of the longest prompt; several prompts of a request stand alone in a window.
         messages: of a chat; none of a plain prompt.
         answer_tokens: how long the answer may become; 0 where that is not said.
         streams: whether it is to come as a stream.
     """
 
     text: str
+    prompt_bytes: int
     messages: Chat
     answer_tokens: int
     streams: bool
@@ -88,22 +90,25 @@ def asked_of(body: Body) -> Asked:
     text = requested_text(body)
     most = getattr(body, "max_completion_tokens", None) or body.max_tokens or 0
     chat = body.messages if isinstance(body, ChatBody) else []
-    return Asked(text, [dict(message) for message in chat], most, bool(body.stream))
+    prompts = _prompts(body.prompt) if isinstance(body, CompletionBody) else [text]
+    longest = max(len(prompt.encode()) for prompt in prompts)
+    return Asked(text, longest, [dict(message) for message in chat], most, bool(body.stream))
 
 
 @callers_mistake()
 def requested_text(body: Body) -> str:
     """The instruction in a request. Raises HTTPException 400 where there is no text in it."""
     if isinstance(body, CompletionBody):  # which may carry messages too, and ignores them
-        return instruction_of(_prompt_text(body.prompt))
+        # Several prompts of one request go to one candidate.
+        return instruction_of("\n".join(_prompts(body.prompt)))
     return instruction_of(body.messages)
 
 
-def _prompt_text(prompt: Any) -> str:
+def _prompts(prompt: Any) -> list[str]:
     prompts = [prompt] if isinstance(prompt, str) else prompt
     if not isinstance(prompts, list) or not all(isinstance(part, str) for part in prompts):
         raise UserError("a candidate is chosen by text: 'prompt' must be text, not tokens")
-    return "\n".join(prompts)  # several prompts of one request go to one candidate
+    return prompts
 
 
 @callers_mistake()

@@ -40,7 +40,8 @@ class Told:
     def read(self, answer: dict[str, Any]) -> None:
         """Takes over what stands in an answer, or in an event of one."""
         self.response_id = self.response_id or str(answer.get("id", ""))
-        if usage := answer.get("usage"):
+        usage = answer.get("usage") or {}
+        if usage.get("prompt_tokens"):  # no prompt has none: endpoints that did not count
             self.prompt_tokens = usage.get("prompt_tokens")
             self.completion_tokens = usage.get("completion_tokens")
         if error := answer.get("error"):

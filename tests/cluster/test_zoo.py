@@ -26,6 +26,16 @@ def test_defaults_and_engine_kinds(tmp_path: Path) -> None:
     assert zoo.candidate("a").modalities == ("text",)
 
 
+def test_what_an_answer_costs(tmp_path: Path) -> None:
+    more = ["{id: b, engine: {kind: stand-in}, price: {input: 1, output: 5}}"]
+    more += ["{id: free, engine: {kind: stand-in}, price: {}}"]
+    zoo = load_zoo(zoo_file(tmp_path, ONE.replace("}}]", "}}, " + ", ".join(more) + "]")))
+    assert zoo.candidate("b").cost(1000, 200) == pytest.approx(0.002)
+    assert zoo.candidate("b").cost(1000, None) is None
+    assert zoo.candidate("free").cost(1000, 200) == 0.0
+    assert zoo.candidate("a").cost(1000, 200) is None  # a price left out is not zero
+
+
 def test_include_brings_the_candidates_of_another_file(tmp_path: Path) -> None:
     zoo_file(tmp_path, ONE, "one.yaml")
     both = "name: both\ninclude: [one.yaml]\ncandidates: [{id: b, engine: {kind: stand-in}}]"

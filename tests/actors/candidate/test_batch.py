@@ -15,7 +15,7 @@ from actors.candidate.engine import Sampling
 from actors.candidate.online import llm_config
 from cluster.errors import SettingsError, StoreError
 from cluster.store import Store
-from cluster.zoo import Candidate
+from cluster.zoo import Candidate, VllmEngine
 
 SAMPLING = Sampling(max_tokens=8)
 
@@ -188,9 +188,12 @@ def test_a_candidate_may_bring_its_own_chat_template(laptop_models: Store) -> No
     source = str(laptop_models.local_folder("models/smollm2-135m-instruct"))
     template = "{% for message in messages %}Q: {{ message.content }}{% endfor %} A:"
     rows = pa.table({"id": [1], "messages": [user("Which?")]})
-    (tokens,) = Tokenize(source, template)(rows)["tokenized_prompt"].to_pylist()
+    engine = VllmEngine(source=source, chat_template=template)
+    (tokens,) = Tokenize(source, engine)(rows)["tokenized_prompt"].to_pylist()
     assert AutoTokenizer.from_pretrained(source).decode(tokens) == "Q: Which? A:"
 
-    engine = {"kind": "vllm", "source": source, "chat_template": template}
-    candidate = Candidate.model_validate({"id": "a", "engine": engine})
+    elsewhere = VllmEngine(source="a/b", args={"tokenizer": source}, chat_template=template)
+    assert Tokenize("a/b", elsewhere)(rows)["tokenized_prompt"].to_pylist() == [tokens]
+
+    candidate = Candidate(id="a", engine=engine)
     assert llm_config(candidate, laptop_models).engine_kwargs["chat_template"] == template

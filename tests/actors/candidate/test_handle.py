@@ -1,13 +1,14 @@
 """Handles to servers on a real Serve: who is left to ask, and requests that nobody waits for."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ray import serve
 from ray.exceptions import ActorDiedError
-from ray.serve.llm.openai_api_models import ChatCompletionRequest
+from ray.serve.llm.openai_api_models import ChatCompletionRequest, ErrorResponse
 
 from actors.candidate.handle import CandidateHandle, JsonHandle
 from tests.actors.candidate.endless import Endless
@@ -72,3 +73,27 @@ def test_it_is_known_at_once_that_the_last_replica_died(endless: Any) -> None:
         await until(1, 60)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("joined", [False, True])  # Ray may hand several events on as a list
+def test_a_stream_that_begins_with_an_error_is_that_error(joined: bool) -> None:
+    # As vLLM says it.
+    error = 'data: {"error": {"message": "dead", "type": "x", "param": null, "code": 500}}\n\n'
+
+    def answers(*events: str) -> list[Any]:
+        async def remote(request: Any, raw_request_info: Any) -> AsyncIterator[Any]:
+            for part in [list(events)] if joined else events:
+                yield part
+
+        async def parts() -> list[Any]:
+            method = SimpleNamespace(remote=remote)
+            handle: Any = SimpleNamespace(chat=method, completions=method)
+            return [part async for part in CandidateHandle(handle).chat.remote(REQUEST)]
+
+        return asyncio.run(parts())
+
+    failed = answers(error, "data: [DONE]\n\n")[0]
+    assert isinstance(failed, ErrorResponse)
+    assert (failed.error.message, failed.error.code) == ("dead", 500)
+    said = ['data: {"choices": []}\n\n', error]  # later it is for whoever reads the stream
+    assert answers(*said) == ([said] if joined else said)

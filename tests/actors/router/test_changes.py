@@ -305,4 +305,6 @@ def test_another_selector_is_rolled_in_while_requests_are_answered(
         assert chosen(ask(client))["selector"] == "newer"
     assert not lost(replies)
     assert {chosen(reply)["selector"] for reply in replies} == {"selector", "newer"}
+    with pytest.raises(SettingsError, match="'newer' chooses already; tune under another name"):
+        roll_selector(settings.model_copy(update={"selector_name": "newer"}))
     Store(settings.store).delete("router/selector.json")

@@ -11,7 +11,7 @@ import pytest
 
 from actors.examiner.card import CapabilityCard
 from actors.router.exporting import exported_scores, writer_of
-from cluster.errors import SettingsError, UserError
+from cluster.errors import SettingsError, TableError, UserError
 from cluster.settings import SelectorSettings, Settings
 from cluster.store import Store
 from cluster.zoo import Zoo, load_zoo
@@ -62,6 +62,21 @@ def test_each_instruction_has_all_scores_and_the_policys_choice(settings: Settin
     cheap = {"router": {"policy": {"kind": "value", "weight": 1.0}}}
     frugal = Settings.model_validate({**settings.model_dump(), **cheap})
     assert set(exported_scores(zoo, frugal, store)["choice"].to_pylist()) == {"weak"}
+
+
+def test_a_folder_is_read_as_route_dataset_reads_it(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "i.jsonl").rename(folder / "1.jsonl")
+    (folder / "2.jsonl").write_text('{"prompt": "And more?"}')
+    given = settings.model_dump() | {"routing": {"instructions": str(folder)}}
+    there = Settings.model_validate(given)
+    rows = exported_scores(load_zoo(settings.zoo), there, Store(settings.store)).to_pylist()
+    assert [row["instruction_id"] for row in rows] == ["0", "1", "2"]
+    assert rows[2]["text"] == "And more?"
+    (folder / "2.jsonl").write_text('{"messages": [{"role": "user", "content": ""}]}')
+    with pytest.raises(TableError, match=r"folder: instruction '2': .*text"):
+        exported_scores(load_zoo(settings.zoo), there, Store(settings.store))
 
 
 def test_all_files_hold_the_same_table(settings: Settings, tmp_path: Path) -> None:

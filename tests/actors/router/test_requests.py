@@ -110,7 +110,13 @@ def test_an_instruction_without_text_is_the_callers_mistake(given: Any) -> None:
 def test_how_long_an_answer_may_become() -> None:
     chat = [{"role": "user", "content": "Hi"}]
     body = ChatBody(model="auto", messages=chat, max_completion_tokens=7)
-    assert asked_of(body) == Asked("Hi", chat, answer_tokens=7, streams=False)
+    assert asked_of(body) == Asked("Hi", 2, chat, answer_tokens=7, streams=False)
     assert asked_of(ChatBody(model="auto", messages=chat)).answer_tokens == 0
     plain = CompletionBody(model="auto", prompt="Hi", max_tokens=5, stream=True)
-    assert asked_of(plain) == Asked("Hi", [], answer_tokens=5, streams=True)
+    assert asked_of(plain) == Asked("Hi", 2, [], answer_tokens=5, streams=True)
+
+
+def test_prompts_of_one_request_stand_alone_in_a_window() -> None:
+    asked = asked_of(CompletionBody(model="auto", prompt=["a" * 10, "ü" * 30, "b" * 50]))
+    assert asked.prompt_bytes == 60
+    assert asked.text.count("\n") == 2

@@ -70,6 +70,12 @@ def test_a_plain_response_carries_the_choice() -> None:
     assert with_choice(answer, None, told.append) is answer
 
 
+def test_tokens_that_nobody_counted_are_not_known() -> None:
+    told = Told()
+    told.read({"id": "x", "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}})
+    assert told == Told("x", None, None)
+
+
 def test_a_streams_first_event_carries_the_choice() -> None:
     first, *others = streamed(event(n=1) + event(n=2), event(n=3), "data: [DONE]\n\n")[0]
     assert json.loads(first) == {"n": 1, "model_sat": TOLD}

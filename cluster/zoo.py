@@ -88,6 +88,10 @@ class Candidate(Section):
     notes: str = Field("", description="languages, licence: expert knowledge for the capability")
     modalities: tuple[Literal["text", "image"], ...] = ("text",)
 
+    def answering(self) -> dict[str, Any]:
+        """The engine's settings on which answers hang, as JSON: all but key and concurrency."""
+        return self.engine.model_dump(mode="json", exclude={"concurrency", "key_variable"})
+
     def window(self) -> int | None:
         """Tokens that prompt and answer may have together; None where that is not said."""
         if self.context_window is None and isinstance(self.engine, VllmEngine):

@@ -54,11 +54,13 @@ def alone() -> float:
     """Tokens a second of ``vllm.LLM.generate``, with the arguments that the project gives it."""
     from vllm import LLM, SamplingParams
 
+    from actors.candidate import placement
     from actors.candidate.batch import VllmBatch, batch_engine
 
     engine = batch_engine(candidate(), Store(STORE), BATCH)
     assert isinstance(engine, VllmBatch)
-    model = LLM(model=engine.source, **engine.arguments)
+    arguments = placement.arguments(engine.engine, engine.resources)
+    model = LLM(model=engine.source, **arguments)
     tokenizer = model.get_tokenizer()
     prompts = [{"prompt_token_ids": _tokens(tokenizer, messages)} for messages in conversations()]
     sampling = SamplingParams(max_tokens=TOKENS, temperature=0.0)

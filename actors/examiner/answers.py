@@ -2,10 +2,10 @@
 
     answers/ID/PART.parquet   ANSWERS of a candidate; parts are written whole, and never changed
 
-An answer is known by a digest of all that decides it: the candidate's engine settings, the
-messages, and how many tokens it may take. So a question that was reworded, or an engine that was
-set up anew, is asked again, and one that several collections share is not. An answer that failed
-stays until there is a good one. How a judge replied is kept in the same way.
+An answer is known by a digest of all that decides it: the engine settings on which a candidate's
+answers hang, the messages, and how many tokens it may take. So a question that was reworded, or an
+engine that was set up anew, is asked again, and one that several collections share is not. An
+answer that failed stays until there is a good one. How a judge replied is kept in the same way.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class Respondent:
         """
         self.candidate, self.max_tokens, self._is_good = candidate, max_tokens, is_good
         self._store, self._folder = store, f"answers/{candidate.id}"
-        self._engine = candidate.engine.model_dump(mode="json")
+        self._engine = candidate.answering()
         self._known: dict[str, Row] = {}
         for table in self._parts():
             self._learn(table)

@@ -2,8 +2,8 @@
 
 Owns who is still to be examined, and what failures mean:
 
-* A candidate that has a card of this test, from the same engine settings, and outcomes of all
-  questions asked, is left alone.
+* A candidate that has a card of this test, from engine settings that answer alike, and outcomes of
+  all questions asked, is left alone.
 * A row that failed is no wrong answer: it is left out of the card. More than one failed row in
   a hundred would make the card another test's, so the candidate gets none: EngineError.
 * A candidate that fails does not stop the others; the error is raised after them. As many are
@@ -14,7 +14,6 @@ Where things lie in the store is said in ``records.py``.
 
 import logging
 import time
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -72,16 +71,14 @@ def _is_examined(candidate: Candidate, test: AptitudeTest, store: Store) -> bool
     path = f"exams/{test.hash}/outcomes/{candidate.id}.parquet"
     answered = store.read_table(path)["question_id"].to_pylist()
     asked = set(test.asked()["question_id"].to_pylist())
-    if card.engine != _engine_settings(candidate) or not asked <= set(answered):
+    # Earlier cards hold all settings of an engine.
+    same_engine = candidate.answering().items() <= card.engine.items()
+    if not same_engine or not asked <= set(answered):
         return False
     log.info("%s: has a card of test %s; not examined again", candidate.id, test.hash)
     if card.notes != candidate.notes:
         write_card(store, card.model_copy(update={"notes": candidate.notes}))
     return True
-
-
-def _engine_settings(candidate: Candidate) -> dict[str, Any]:
-    return candidate.engine.model_dump(mode="json")
 
 
 def _examine_one(
@@ -171,5 +168,5 @@ def capability_card(candidate: Candidate, test: AptitudeTest, outcomes: pa.Table
             for task, marks in tasks.items()
         ],
         notes=candidate.notes,
-        engine=_engine_settings(candidate),
+        engine=candidate.answering(),
     )

@@ -2,7 +2,8 @@
 
 Owns what counts as an answer. Candidates are asked for a letter only, but write "The answer is
 B.", "(b)", "**B**", the option's text or a whole paragraph; base models go on with questions of
-their own. Nothing recognised is a wrong answer. The article "A" is not taken for an option.
+their own. Nothing recognised is a wrong answer, and so is "A or B". The article "A" is not taken
+for an option.
 """
 
 import math
@@ -22,9 +23,19 @@ _MARKUP = [
     (re.compile(r"(?<![\w*])[*_#]+|[*_]++(?!\w)"), ""),
 ]
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
-_NEXT_QUESTION = re.compile(r"\n\s*(?:Question|Q|User|Human)\b\s*\d*\s*[:.]")
+_NEXT_QUESTION = re.compile(r"\n[^\S\n]*(?:Question|Q|User|Human)\b\s*\d*\s*[:.]")
 _NUMBER = re.compile(
     r"[-+]?(?:(?:\d+(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?:/\d+(?:\.\d+)?)?"
+)
+_SEVERAL = "\0"  # in place of letters of which none is chosen
+# What follows a letter: "(London) is wrong", "isn't the capital", "is the right one".
+_ASIDE = r"(?:\s*\([^()\n]*\))?\s+"
+_DENIED = (
+    rf"{_ASIDE}(?i:cannot\b|(?:is|was|can|does|would(?:\s+be)?)"
+    r"(?:n['\u2019]t\b|\s+(?:\w+\s+)?(?:not|wrong|incorrect|false)\b))"
+)
+_AFFIRMED = re.compile(
+    rf"[\"')\]]{{0,3}}{_ASIDE}(?i:is|must be)\s+(?:the\s+)?(?i:correct|right|best)\b"
 )
 _STATED = re.compile(r"\banswer\b\s*(?:is|would be|was|=|:)?\s*:?\s*(?P<answer>[^\n]+)", re.I)
 
@@ -36,40 +47,70 @@ def mark(output: str | None, question: Mapping[str, Any], marking: Marking = "au
     """
     if output is None:
         return 0.0
-    text = _NEXT_QUESTION.split(output)[0]
     if question["options"]:
-        return float(chosen_letter(text, question["options"]) == question["answer"])
+        return float(chosen_letter(output, question["options"]) == question["answer"])
     verbatim = output.strip() == question["answer"].strip()
-    return float(verbatim or _COMPARED[marking](_final(text), _plain(question["answer"])))
+    return float(verbatim or _COMPARED[marking](_final(output), _plain(question["answer"])))
 
 
 def has_answer(output: str, question: Mapping[str, Any], marking: Marking = "auto") -> bool:
     """Whether an answer, right or wrong, can be read from what a candidate wrote."""
-    text = _NEXT_QUESTION.split(output)[0]
     if question["options"]:
-        return chosen_letter(text, question["options"]) is not None
+        return chosen_letter(output, question["options"]) is not None
     if marking == "numeric":
-        return bool(_NUMBER.search(_final(text)))
-    return bool(text.strip())
+        return bool(_NUMBER.search(_final(output)))
+    return bool(_own(output).strip())
 
 
 def chosen_letter(text: str, options: Sequence[str]) -> str | None:
     """The letter of the option that a text chooses; None if it chooses none or several."""
+    text = _own(text)
     boxed = _BOXED.findall(text)
     bare = (boxed[-1] if boxed else text).strip()
     plain = _plain(bare)
     known = letters(len(options))
     verbatim = _verbatim(bare, known, options)
     options = [_plain(option) or option for option in options]
-    return (
+    named = _several_marked(plain, known, options)
+    sure = _denied(known).sub("", named)
+    # "B. Option A is ..." explains B; "B. No: the answer is A" takes it back.
+    chosen = (
         verbatim
-        or _stated(plain, known)
-        or _leading(plain, known, options)
+        or _stated(named, known, "answer")
+        or _leading(sure, known, options)
+        or _stated(sure, known, r"(?:correct|right|best)\s+(?:option|choice)|choose|chose|select")
+        or _stated(sure, known, "option|choice")
         or _whole_option(plain, known, options)
-        or _in_brackets(plain, known)
+        or _in_brackets(sure, known)
         or _named_option(plain, known, options)
-        or _lone_capital(plain, known)
+        or _lone_capital(sure, known)
+        or _only(set(_denied(known).findall(named)))  # "B is not a bird": asked which one is none
     )
+    return None if chosen == _SEVERAL else chosen
+
+
+def _own(text: str) -> str:
+    """What a candidate wrote before it went on with a question of its own."""
+    return _NEXT_QUESTION.split(text)[0]
+
+
+def _several_marked(text: str, known: list[str], options: Sequence[str]) -> str:
+    """A text with _SEVERAL for "A or B", "(a), (b) and (c)"; nothing, if an option says so."""
+    small, capital = _either_case(known)
+    one = rf"[\"'(\[]{{0,3}}(?:{capital}|{small})(?![\w'])[\"')\]]{{0,3}}"
+    next_ = rf"(?:(?i:option)\s+)?{one}"
+    # "B and C is right" names one; "B, C" is several where a line ends with it.
+    joint = rf"\b(?i:or)\b|\b(?i:and)\b(?!\s+{next_}\s+(?:is|was)\b)|,(?=\s*{one}\.?\s*$)"
+    # "B or a city" and "B and I am sure" name one, too.
+    last = rf"(?![aIi]\s+\w){next_}"
+    several = rf"(?<![^\s:(\[\"']){one}(?:\s*,\s*{next_}){{0,24}}(?:,?\s*(?:{joint})\s*{last})+"
+    said = "\n".join(options)
+    return re.sub(several, lambda hit: "" if hit[0] in said else _SEVERAL, text, flags=re.M)
+
+
+def _denied(known: list[str]) -> re.Pattern[str]:
+    """Finds the letters of which a text says that they are not right."""
+    return re.compile(rf"(?<![\w'])([{''.join(known)}])(?=[\"')\]]{{0,3}}{_DENIED})")
 
 
 def _plain(text: str) -> str:
@@ -87,28 +128,27 @@ def _verbatim(text: str, known: list[str], options: Sequence[str]) -> str | None
     return _only({letter for letter, option in texts if option.strip() == text})
 
 
-def _stated(text: str, known: list[str]) -> str | None:
-    """ "The answer is B", "Answer: (c)", "I choose **D**": the last one counts."""
+def _stated(text: str, known: list[str], words: str) -> str | None:
+    """ "The answer is B", "Answer: (c)", "I choose **D**": the last, or the last called right."""
     small, capital = _either_case(known)
     ends = r"(?=[.,:;)!\]]|\s*$|\s+(?:because|since|as|is|and|for)\b)"
-    letter = rf"[\"'(\[]*(?:({capital})(?![\w'])|({small}){ends})"
-    # "The answer is C because option A is wrong": options count where no answer is stated.
-    for words in ("answer", "option|choice|choose|chose|select"):
-        found = re.findall(
-            rf"\b(?i:{words})\b(?:\s+(?:is|would be|was|must be))?\s*[:=]?\s*"
-            rf"(?:(?i:option|letter|choice)\s+)?{letter}",
-            text,
-            re.M,
-        )
-        if found:
-            return "".join(found[-1]).upper()
-    return None
+    letter = rf"[\"'(\[]*(?:([{_SEVERAL}{capital[1:]})(?![\w'])|({small}){ends})"
+    said = re.compile(
+        rf"\b(?i:{words})\b(?:\s+(?:is|would be|was|must be))?\s*[:=]?\s*"
+        rf"(?:(?i:option|letter|choice)\s+)?{letter}",
+        re.M,
+    )
+    found = [*said.finditer(text)]
+    affirmed = [hit for hit in found if _AFFIRMED.match(text, hit.end())]
+    last = next(reversed(affirmed or found), None)
+    return (last[1] or last[2]).upper() if last else None
 
 
 def _leading(text: str, known: list[str], options: Sequence[str]) -> str | None:
     """ "B", "(b)", "B. Paris", "B because ..."; not "A good question"."""
     small, capital = _either_case(known)
-    closed = rf"[\"'(\[]*({capital}|{small})(?:[\")\].:,;]|'(?!\w)|\s*[-\u2013\u2014]\s|\s*$|\s*\n)"
+    letter = f"({capital}|{small}|{_SEVERAL})"
+    closed = rf"[\"'(\[]*{letter}(?:[\")\].:,;]|'(?!\w)|\s*[-\u2013\u2014]\s|\s*$|\s*\n)"
     found = re.match(closed, text)
     if found:
         return found[1].upper()
@@ -139,21 +179,23 @@ def _in_brackets(text: str, known: list[str]) -> str | None:
 
 
 def _named_option(text: str, known: list[str], options: Sequence[str]) -> str | None:
-    """Just one option's text stands in the text, as whole words."""
-    low = text.casefold()
-    return _only(
-        {
-            letter
-            for letter, option in zip(known, options, strict=True)
-            if (len(option) > 1 or option.isdigit())
-            and re.search(rf"(?<!\w){re.escape(option.casefold())}(?!\w|[.,]\d)", low)
-        }
-    )
+    """Just one option's text stands in the text, as whole words; not 12 in -12, 5/12 or 3.12."""
+    texts = {
+        letter: option.casefold()
+        for letter, option in zip(known, options, strict=True)
+        if len(option) > 1 or option.isdigit()
+    }
+    # Long ones first, so that "south-west" does not name "west".
+    any_of = "|".join(map(re.escape, sorted(texts.values(), key=len, reverse=True)))
+    before = r"(?<!\w)(?!(?:(?<=[-\u2212/])|(?<=\d[.,]))\d)"
+    after = r"(?!\w|[.,]\d|(?<=\d)[-\u2212/]\d)"
+    found = set(re.findall(rf"{before}(?:{any_of}){after}", text.casefold()))
+    return _only({letter for letter, option in texts.items() if option in found})
 
 
 def _lone_capital(text: str, known: list[str]) -> str | None:
     """Just one capital stands alone, and is no "A" or "I" of a sentence."""
-    found = re.findall(rf"(?<![\w'])([{''.join(known)}])(?![\w'])(\s*\w)?", text)
+    found = re.findall(rf"(?<![\w'])([{''.join(known)}{_SEVERAL}])(?![\w'])(\s*\w)?", text)
     return _only({letter for letter, word in found if letter not in ("A", "I") or not word})
 
 
@@ -168,6 +210,7 @@ def _only(found: set[str]) -> str | None:
 
 def _final(text: str) -> str:
     """The part of a free answer that counts: what is boxed, or stated as the answer, or all."""
+    text = _own(text)
     boxed = _BOXED.findall(text)
     stated = _STATED.findall(text)
     return _plain((boxed or stated or [text])[-1])

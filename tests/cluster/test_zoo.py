@@ -1,11 +1,12 @@
 """Zoo files: includes, unique ids, and errors that list what exists."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cluster.errors import SettingsError
-from cluster.zoo import RemoteEngine, VllmEngine, load_zoo
+from cluster.zoo import Candidate, RemoteEngine, VllmEngine, load_zoo
 
 
 def zoo_file(folder: Path, text: str, name: str = "zoo.yaml") -> Path:
@@ -101,3 +102,16 @@ def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SAT_KEY", "secret")
     assert engine.key() == "secret"
     assert "secret" not in repr(engine)
+
+
+def test_answers_hang_on_the_engine_but_not_on_its_key_or_haste() -> None:
+    far = {"kind": "remote", "url": "http://host/v1", "model": "m"}
+    engines: list[dict[str, Any]] = [
+        {"kind": "vllm", "source": "org/a", "args": {"concurrency": 8}, "chat_template": None},
+        {"kind": "stand-in", "reply": "B", "seconds": 0.5},
+        far,
+    ]
+    for engine in engines:
+        assert Candidate.model_validate({"id": "a", "engine": engine}).answering() == engine
+    hasty = {**far, "concurrency": 9, "key_variable": "K"}
+    assert Candidate.model_validate({"id": "a", "engine": hasty}).answering() == far

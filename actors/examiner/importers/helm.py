@@ -5,7 +5,8 @@ Of a run are read ``per_instance_stats.json`` (a list: ``instance_id``, ``train_
 ``adapter_spec.model``, ``scenario_spec.args``), and for the questions ``instances.json`` or else
 ``scenario_state.json``.
 
-The score is ``metric``, or the first of METRICS that the run has. Perturbed copies of questions and
+The list has an entry for each question and class of metrics. The score is ``metric``, or the first
+of METRICS that the run has; entries without it are passed over. Perturbed copies of questions and
 further trials with other examples are left out. Options are those of questions with one correct
 reference among several.
 """
@@ -114,16 +115,11 @@ def _question(instance: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _outcomes(
     document: Document, name: str, model: str, settings: ImportSettings
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    metric = settings.metric
+    metric = _metric(document, settings)
     for line, item in json_items(document, settings.longest):
         stats = _stats(item)
-        if metric is None:
-            metric = next((each for each in METRICS if each in stats), None)
-        if metric is None or (settings.metric and settings.metric not in stats and stats):
-            raise TableError(
-                f"{document.name}: line {line}: no metric '{metric or METRICS[0]}'; "
-                f"found: {', '.join(stats) or 'none'}; say metric=NAME"
-            )
+        if metric not in stats:
+            continue
         left_out = "perturbed copy of a question" if _perturbed(item) else None
         if item.get("train_trial_index", 0):
             left_out = "further trial with other examples"
@@ -132,19 +128,36 @@ def _outcomes(
             {
                 "model_id": model,
                 "question_id": f"{name}/{item.get('instance_id')}",
-                "score": stats.get(metric),
+                "score": stats[metric],
                 "left_out": left_out,
             },
         )
 
 
+def _metric(document: Document, settings: ImportSettings) -> str:
+    """The metric asked for, or the first of METRICS that the run has."""
+    wanted = (settings.metric,) if settings.metric else METRICS
+    names: dict[str, None] = {}
+    for _, item in json_items(document, settings.longest):
+        names |= dict.fromkeys(_stats(item))
+        if wanted[0] in names:
+            break
+    metric = next((name for name in wanted if name in names), None)
+    if metric is None:
+        raise TableError(
+            f"{document.name}: no metric '{wanted[0]}'; found: {', '.join(names) or 'none'}; "
+            "say metric=NAME"
+        )
+    return metric
+
+
 def _stats(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of each metric, of the question as it is."""
+    """The value of each metric, of the question as the entry has it."""
     return {
         str(name.get("name")): stat.get("mean", stat.get("sum"))
         for stat in item.get("stats") or ()
         if isinstance(stat, dict) and isinstance(name := stat.get("name"), dict)
-        if not _perturbed(name)
+        if _perturbed(item) or not _perturbed(name)
     }
 
 

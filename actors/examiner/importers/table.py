@@ -139,7 +139,9 @@ def _csv(document: Document, choose: Choose, longest: int, size: int) -> Iterato
     first = 2
     with document.opened() as stream:
         try:
-            for batch in _csv_reader(stream, list(columns.values()), comma, longest):
+            # One of theirs may be two of ours.
+            theirs_once = list(dict.fromkeys(columns.values()))
+            for batch in _csv_reader(stream, theirs_once, comma, longest):
                 whole = pa.table({name: batch[theirs] for name, theirs in columns.items()})
                 for start in range(0, whole.num_rows, size):
                     yield whole.slice(start, size)

@@ -13,6 +13,7 @@ import pytest
 from actors.assessor.check import check
 from actors.assessor.parts import read_source
 from actors.assessor.plan import Source
+from actors.examiner.answers import ANSWERS, Respondent
 from actors.examiner.card import CapabilityCard
 from actors.examiner.collect import collect
 from actors.tuner.samples import read_samples
@@ -118,6 +119,25 @@ def test_only_what_is_new_is_asked(ray_cluster: None, store: Store, tmp_path: Pa
     collect(zoo(stand_in("a", "B")), settings(store, asked), store)
     assert sum(parts(store, "a")) == 18, "another engine is another candidate"
     assert outcomes(store)["a", "q7"]["score"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [({"concurrency": 9}, 0), ({"key_variable": "OTHER"}, 0), ({"model": "other"}, 1)],
+)
+def test_answers_stay_whatever_the_key_and_how_many_at_once(
+    store: Store, more: dict[str, Any], asked: int
+) -> None:
+    far = {"kind": "remote", "url": "http://127.0.0.1:9/v1", "model": "m", "key_variable": "ONE"}
+    before, after = (
+        Candidate.model_validate({"id": "far", "engine": engine})
+        for engine in (far, {**far, **more})
+    )
+    conversations = [[{"role": "user", "content": "Why?"}]]
+    (digest,) = Respondent(before, 8, store).unasked(conversations)
+    row = dict.fromkeys(ANSWERS.names) | {"asked": digest, "output": "So."}
+    Respondent(before, 8, store).keep(pa.Table.from_pylist([row], schema=ANSWERS))
+    assert len(Respondent(after, 8, store).unasked(conversations)) == asked
 
 
 def test_a_lost_part_is_asked_again_and_nothing_else(

@@ -11,7 +11,12 @@ import pytest
 
 from actors.examiner.aptitude import planned_test
 from actors.examiner.exam import capability_card, examine
-from actors.examiner.records import load_cards, load_outcomes, load_test_questions
+from actors.examiner.records import (
+    load_cards,
+    load_outcomes,
+    load_test_questions,
+    write_result,
+)
 from cluster.errors import EngineError, StoreError
 from cluster.settings import SelectorSettings, Settings
 from cluster.store import Store
@@ -91,6 +96,22 @@ def test_only_what_is_new_is_examined(
     assert "one: has a card" in caplog.text
     test_hash = planned_test(asked.exam).hash
     assert "practice" in load_test_questions(store, test_hash)["part"].to_pylist()
+
+
+def test_another_key_and_more_at_once_are_the_same_engine(store: Store) -> None:
+    far = {"kind": "remote", "url": "http://127.0.0.1:9/v1", "model": "nobody"}
+    slow, hasty = (
+        Candidate.model_validate({"id": "far", "engine": {**far, **more}})
+        for more in ({}, {"concurrency": 9, "key_variable": "NO_SUCH_KEY"})
+    )
+    asked = settings(store)
+    test = planned_test(asked.exam)
+    outcomes = outcomes_of(test.asked(), {})
+    card = capability_card(slow, test, outcomes)
+    earlier = card.model_copy(update={"engine": slow.engine.model_dump(mode="json")})
+    for each in (card, earlier):
+        write_result(store, each, outcomes)
+        assert examine(zoo(hasty), asked, store) == [each], "nobody was asked"
 
 
 def test_a_candidate_that_fails_gets_no_card_and_stops_no_other(

@@ -9,6 +9,9 @@ from cluster.tables import letters
 
 CITIES = ["Rome", "Paris", "Madrid", "New York"]
 NUMBERS = ["15", "56", "5", "-56"]
+TWELVE = ["12", "10", "13", "14"]
+SIGNED = ["5", "-5", "10", "-10"]
+WINDS = ["west", "south-west", "south", "north"]
 WORDS = ["a cat", "one thing", "cats", "none of the above"]
 
 
@@ -77,6 +80,51 @@ WORDS = ["a cat", "one thing", "cats", "none of the above"]
         ("Be careful", CITIES, None),
         ("Don't know", CITIES, None),
         ("C'est la vie", CITIES, None),
+        # What an explanation says of other options is not what is chosen.
+        ("B) Paris\n\nOption A (Rome) is wrong, as it lies in Italy.", CITIES, "B"),
+        ("C\n\nExplanation: Option A is wrong, option B is not the capital.", CITIES, "C"),
+        ("B is correct. Option D is not.", CITIES, "B"),
+        ("Correct Option: C\nOption A is false.", CITIES, "C"),
+        ("The correct option is C. Option A is in Italy.", CITIES, "C"),
+        ("Option B is right. Option A lies in Italy.", CITIES, "B"),
+        ("Option A is Rome. Option B is in France. So option B.", CITIES, "B"),
+        ("Option A is too small, so I choose D. Option C is larger.", CITIES, "D"),
+        ("B is wrong, so I choose C.", CITIES, "C"),
+        ("Answer B is right. Answer A isn't.", CITIES, "B"),
+        ("C is not a city of Italy.", CITIES, "C"),
+        ("Option C isn't in Italy, D is.", CITIES, "D"),
+        # Nor does a hedge choose.
+        ("A or B", CITIES, None),
+        ("(a) or (b)", CITIES, None),
+        ("A/B", CITIES, None),
+        ("A, B", CITIES, None),
+        ("B, C and D", CITIES, None),
+        ("The answer is A or B.\n\nC is wrong.", CITIES, None),
+        ("I choose option B or option C.", CITIES, None),
+        ("The answer is (A) and (B) and (C), Paris.", CITIES, None),
+        ("It is B or D. The answer is D.", CITIES, "D"),
+        ("The answer is B and A is wrong.", CITIES, "B"),
+        ("About 80 \u00b0C, or option (B).", ["78 \u00b0C", "81 \u00b0C", "90 \u00b0C"], "B"),
+        ("B, and I am sure", [*CITIES, "e", "f", "g", "h", "Bonn"], "B"),
+        ("The answer is A and B.", ["red", "blue", "A and B", "none"], "C"),
+        ("Both A and B", ["red", "blue", "both A and B", "none"], "C"),
+        # Signs and fractions are part of a number, and words of a longer option are its.
+        ("The result is -12.", TWELVE, None),
+        ("The result is \u221212.", TWELVE, None),
+        ("It is 5/12.", TWELVE, None),
+        ("It is 12/5.", TWELVE, None),
+        ("It is $\\frac{5}{12}$.", TWELVE, None),
+        ("It is 3.12.", TWELVE, None),
+        ("10-12", TWELVE, None),
+        ("The result is 12.", TWELVE, "A"),
+        ("It is a 12-year-old.", TWELVE, "A"),
+        ("The result is 5/12.", ["12", "5/12", "5", "1"], "B"),
+        ("The result is -5.", SIGNED, "B"),
+        ("The result is 5.", SIGNED, "A"),
+        ("It lies in the south-west.", WINDS, "B"),
+        ("It lies in the west.", WINDS, "A"),
+        ("South-west, or west.", WINDS, None),
+        ("B\nQuestion: And of Italy?\nAnswer: A", CITIES, "B"),
     ],
 )
 def test_the_letter_that_a_text_chooses(text: str, options: list[str], letter: str | None) -> None:

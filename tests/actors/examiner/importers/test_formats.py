@@ -40,7 +40,8 @@ def test_mmlu_pro(tmp_path: Path, imported: Any) -> None:
         archive.writestr("model_outputs_first-7B_5shots.json", json.dumps(first))
     second = written(tmp_path / "second" / "math_result.json", [mmlu_pro(1, "B", pred="C")])
     written(tmp_path / "second" / "math_summary.json", {"total": {"acc": 0.0}})
-    third = [mmlu_pro(1, "B", model_outputs="The answer is (B)."), mmlu_pro(3, "C")]
+    went_on = "The answer is (B).\nQuestion: What is 4?\nAnswer: C"
+    third = [mmlu_pro(1, "B", model_outputs=went_on), mmlu_pro(3, "C")]
     written(tmp_path / "model_outputs_third.json", third)
     found = imported("mmlu-pro", tmp_path)
     assert found.scores() == {

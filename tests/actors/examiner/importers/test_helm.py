@@ -20,11 +20,17 @@ def instance(number: int, text: str, **more: Any) -> dict[str, Any]:
 
 def stats(number: int, value: float, **more: Any) -> dict[str, Any]:
     figures = {"num_references": 2.0, "exact_match": value, "quasi_exact_match": 1.0}
+    return entry(number, figures, **more)
+
+
+def entry(number: int, figures: dict[str, float], **more: Any) -> dict[str, Any]:
+    """What one class of metrics says of a question; copies are named in every metric, too."""
+    copy = {name: value for name, value in more.items() if name == "perturbation"}
     return {
         "instance_id": f"id{number}",
         "train_trial_index": 0,
         "stats": [
-            {"name": {"name": name, "split": "test"}, "count": 1, "sum": mean, "mean": mean}
+            {"name": {"name": name, "split": "test", **copy}, "count": 1, "sum": mean, "mean": mean}
             for name, mean in figures.items()
         ],
         **more,
@@ -78,9 +84,31 @@ def test_the_metric_can_be_told(tmp_path: Path, imported: Any) -> None:
     assert set(found.scores().values()) == {1}
 
 
+@pytest.mark.parametrize("told", [(), ("metric=ifeval_strict_accuracy",)])
+def test_each_class_of_metrics_has_entries_of_its_own(
+    told: tuple[str, ...], tmp_path: Path, imported: Any
+) -> None:
+    tokens = [entry(number, {"num_output_tokens": 9.0}) for number in (1, 2)]
+    strict = [entry(number, {"ifeval_strict_accuracy": 2.0 - number}) for number in (1, 2)]
+    copies = [entry(2, {"ifeval_strict_accuracy": 1.0}, **CHANGED)]
+    source = write(tmp_path / "run", "lab/a", figures=[*tokens, *strict, *copies, *tokens])
+    found = imported("helm", source, told=told)
+    assert list(found.scores().values()) == [1.0, 0.0]
+    assert found.left_out() == {"perturbed copy of a question": 1}
+
+
+def test_the_default_metric_is_the_first_of_all_that_the_run_has(
+    tmp_path: Path, imported: Any
+) -> None:
+    basic = [entry(number, {"rouge_l": 0.5}) for number in (1, 2)]
+    exact = [entry(number, {"exact_match": 1.0}) for number in (1, 2)]
+    found = imported("helm", write(tmp_path / "run", "lab/a", figures=[*basic, *exact]))
+    assert list(found.scores().values()) == [1.0, 1.0]
+
+
 def test_what_is_missing_is_told(tmp_path: Path, imported: Any) -> None:
     source = write(tmp_path / "run", "lab/a")
-    with pytest.raises(TableError, match=r"line 2: no metric 'bleu'; found: num_references"):
+    with pytest.raises(TableError, match=r"stats.json: no metric 'bleu'; found: num_referen"):
         imported("helm", source, told=("metric=bleu",))
     (source / "instances.json").unlink()
     with pytest.raises(TableError, match=r"neither instances.json nor scenario_state.json"):

@@ -84,6 +84,15 @@ def test_columns_are_mapped(write: Write, tmp_path: Path, imported: Any) -> None
 
 
 @pytest.mark.parametrize("write", WRITERS)
+def test_a_column_may_be_two_of_ours(write: Write, tmp_path: Path, imported: Any) -> None:
+    rows = [{"model_id": "a", "prompt": "Why?", "score": 1, "dataset": "toy"}]
+    told = ("columns.question_id=prompt", "columns.category=dataset")
+    question = imported("table", write(tmp_path / "rows", rows), told=told).questions()["Why?"]
+    assert question["prompt"] == "Why?"
+    assert question["category"] == question["dataset"] == "toy"
+
+
+@pytest.mark.parametrize("write", WRITERS)
 def test_questions_may_have_a_file_of_their_own(
     write: Write, tmp_path: Path, imported: Any
 ) -> None:

@@ -207,7 +207,7 @@ class ItemResponseSettings(Section):
 
     kind: Literal["item-response"] = "item-response"
     encoder: str = Field(description="sentence encoder: folder, store://models/NAME, or hub id")
-    layers: list[int] = Field(
+    layers: list[Annotated[int, Field(ge=0)]] = Field(
         [2, 3, 4, 5], min_length=1, description="hidden states of the encoder; 0: its input"
     )
     max_instruction_tokens: int = Field(

@@ -20,6 +20,7 @@ from actors.examiner.outcomes import OutcomeMatrix, normal_words
 MODELS_ALIKE = 0.95  # correlation from which two models are called one
 QUESTIONS_ALIKE = 0.95  # cosine from which two questions are called nearly one
 _TOGETHER = 50  # questions two models must share before they are compared
+_ROUNDING = 1e-12  # spread of scores that are constant, as a share of their squares
 _COMMON = 300  # words of more questions than this do not count
 _ROWS = 512  # questions compared with all others at a time
 
@@ -56,8 +57,8 @@ def same_models(matrix: OutcomeMatrix, alike: float = MODELS_ALIKE) -> list[Same
 
     A model whose score is constant correlates with nobody.
     """
-    scores_NM = matrix.scores_NM
-    asked_NM = (~np.isnan(scores_NM)).astype(np.float32)
+    scores_NM = matrix.scores_NM.astype(np.float64)
+    asked_NM = (~np.isnan(scores_NM)).astype(np.float64)
     known_NM = np.nan_to_num(scores_NM)
     count_MM = asked_NM.T @ asked_NM
     sum_MM = known_NM.T @ asked_NM
@@ -65,6 +66,7 @@ def same_models(matrix: OutcomeMatrix, alike: float = MODELS_ALIKE) -> list[Same
     with np.errstate(invalid="ignore", divide="ignore"):
         covered_MM = known_NM.T @ known_NM - sum_MM * sum_MM.T / count_MM
         spread_MM = square_MM - sum_MM**2 / count_MM
+        spread_MM[spread_MM <= _ROUNDING * square_MM] = np.nan
         correlation_MM = covered_MM / np.sqrt(spread_MM * spread_MM.T)
     found_MM = (correlation_MM >= alike) & (count_MM >= _TOGETHER)
     pairs = [

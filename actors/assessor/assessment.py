@@ -10,8 +10,9 @@ Shapes: N questions, M candidates of the zoo.
 
 import logging
 import re
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from actors.examiner.card import CapabilityCard
 from actors.examiner.outcomes import OutcomeMatrix, cards_from_outcomes, normal_words
 from cluster import progress
 from cluster.errors import TableError
+from cluster.tables import RIGHT
 
 if TYPE_CHECKING:
     from actors.selector.scorer import Scorer
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Scores = NDArray[np.float32]
+Lesson = tuple[str, str, tuple[str, ...]]  # sources and candidates that cases tune on
 
 _SIGNS = re.compile(r"[^\w\s]|_")
 
@@ -84,7 +87,7 @@ class Assessment:
             for name, found in rows.items()
         }
         self._exams: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Exam] = {}
-        self._scorers: dict[tuple[object, ...], Scorer] = {}
+        self._scorers: dict[Lesson, dict[tuple[str, ...], Scorer]] = {}
 
     def exam(self, source: str, candidates: Sequence[str], known: Sequence[str]) -> Exam:
         """The aptitude test of some candidates of a source, and their cards.
@@ -98,6 +101,16 @@ class Assessment:
             cards = cards_from_outcomes(test, f"{source}, seed {self._seed}")
             self._exams[key] = Exam(test, {card.model_id: card for card in cards})
         return self._exams[key]
+
+    def runs(self, cases: Sequence[Case]) -> Iterator[Run]:
+        """``run`` of each case; what was tuned is let go with the last case that needs it."""
+        left = Counter(map(_lesson, cases))
+        for case in cases:
+            run, lesson = self.run(case), _lesson(case)
+            left[lesson] -= 1
+            if not left[lesson]:
+                self._scorers.pop(lesson, None)
+            yield run
 
     def run(self, case: Case) -> Run:
         """Tunes and scores one case with all methods of the plan that can choose in it.
@@ -153,18 +166,22 @@ class Assessment:
         self, name: str, method: Method, case: Case, tuning: OutcomeMatrix, exam: Exam
     ) -> "Scorer":
         """The method, tuned; cases that tune it on the same share it."""
-        asked = tuple(exam.questions.question_ids)
-        key = (name, case.tune, case.test, case.tuned, asked)
-        if key not in self._scorers:
-            self._scorers[key] = method.learner.fit(tuning, exam.of(case.tuned))
-        return self._scorers[key]
+        tuned = self._scorers.setdefault(_lesson(case), {})
+        key = (name, *exam.questions.question_ids)
+        if key not in tuned:
+            tuned[key] = method.learner.fit(tuning, exam.of(case.tuned))
+        return tuned[key]
 
     def _best_single(self, case: Case, exam: Exam) -> str:
-        """By the mean over data sets of the train part; by cards where some are not tuned on."""
+        """By the mean over data sets of the train part; by cards where some are not tuned on.
+
+        Who is right most often, for that is what gains over it are measured in.
+        """
         if len(case.seen) < len(case.zoo):
-            means = {name: exam.cards[name].mean_accuracy() for name in case.zoo}
+            cards = cards_from_outcomes(_right(exam.questions.of(case.zoo)), "right")
+            means = {card.model_id: card.mean_accuracy() for card in cards}
         else:
-            train = self.train[case.test].of(case.zoo).complete()
+            train = _right(self.train[case.test].of(case.zoo).complete())
             of_dataset = np.array(train.datasets)
             masks = [of_dataset == name for name in np.unique(of_dataset)]
             means_DM = [train.scores_NM[mask].mean(axis=0) for mask in masks]
@@ -192,15 +209,25 @@ def assess(
             if not wanted:  # random zoos are the same for all seeds
                 wanted = {each.name: cases(plan, each, assessment.train) for each in plan.settings}
                 line.at(0, len(plan.seeds) * sum(map(len, wanted.values())))
+            made = assessment.runs([case for found in wanted.values() for case in found])
             for name, found in wanted.items():
-                runs[name] += [assessment.run(case) for case in line.counted(found)]
+                runs[name] += [next(made) for _ in line.counted(found)]
     return runs
+
+
+def _lesson(case: Case) -> Lesson:
+    return case.tune, case.test, case.tuned
 
 
 def _check_disjoint(measured: OutcomeMatrix, known: Sequence[OutcomeMatrix]) -> None:
     words = set(_words(measured))
     for matrix in known:
         assert words.isdisjoint(_words(matrix)), "a question is measured on that was tuned on"
+
+
+def _right(matrix: OutcomeMatrix) -> OutcomeMatrix:
+    """Outcomes that have no gaps, as right or wrong."""
+    return replace(matrix, scores_NM=(matrix.scores_NM >= RIGHT).astype(np.float32))
 
 
 def _without(matrix: OutcomeMatrix, words: Set[str]) -> OutcomeMatrix:

@@ -55,15 +55,16 @@ def costs(plan: Plan, runs: Sequence[Run]) -> Costs | None:
 
 
 def _curve(plan: Plan, runs: Sequence[Run], method: str) -> list[Point]:
-    curves = [
-        quality_cost_curve(
-            run.scores[method],
-            run.measured.scores_NM,
-            np.array([plan.prices[name] for name in run.case.zoo]),
-            THRESHOLDS,
+    curves = []
+    for run in runs:
+        by_id_M = np.argsort(run.case.zoo)  # of equals the first by id is taken, as policies do
+        scores_NM, outcomes_NM = run.scores[method], run.measured.scores_NM
+        prices_M = np.array([plan.prices[name] for name in run.case.zoo])
+        curves.append(
+            quality_cost_curve(
+                scores_NM[:, by_id_M], outcomes_NM[:, by_id_M], prices_M[by_id_M], THRESHOLDS
+            )
         )
-        for run in runs
-    ]
     return [
         Point(
             points[0].threshold,

@@ -17,8 +17,8 @@ JOINING = "over the seen ones alone"
 
 READING = (
     "Accuracy is the share of questions that the chosen candidate gets right; candidates with "
-    "equal scores share a question. Gain: over the best single candidate, which is chosen on the "
-    "train part, or, where candidates were not tuned on, by the mean of the aptitude test. Gap: "
+    "equal scores share a question. Gain: over the best single candidate, which is right most "
+    "often in the train part, or, where candidates were not tuned on, in the aptitude test. Gap: "
     "share of the way from best single to oracle. AUC: mean over candidates; pooled: over all "
     "pairs. ECE: 15 bins of equal mass. Figures are means over data sets, then over zoos and "
     "seeds. In brackets: 95% intervals, bootstrapped by question; p is two-sided and paired by "

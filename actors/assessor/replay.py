@@ -117,8 +117,9 @@ def replay_releases(
     runs: dict[str, list[Run]] = {}
     for seed in plan.seeds:
         assessment = Assessment(plan, {replay.source: asked}, make, seed)
-        for newest, case in releases(assessment, replay, dates).items():
-            runs.setdefault(newest, []).append(assessment.run(case))
+        steps = releases(assessment, replay, dates)
+        for newest, run in zip(steps, assessment.runs([*steps.values()]), strict=True):
+            runs.setdefault(newest, []).append(run)
     everything = [run for found in runs.values() for run in found]
     return Replayed(
         steps=[

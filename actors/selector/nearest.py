@@ -11,9 +11,12 @@ from sentence_transformers.util import semantic_search
 
 from actors.examiner.card import CapabilityCard
 from actors.selector.cascade import Cascade
+from actors.selector.instruction import clipped
 from actors.selector.item_response import ItemResponse
 from actors.selector.scorer import Scorer
 from actors.selector.scoring import Selector
+
+_WINDOW = 512  # tokens of an encoder that names no limit
 
 
 class Near(NamedTuple):
@@ -41,8 +44,11 @@ class NearestTasks:
         ]
 
     def _read(self, texts: Sequence[str]) -> object:
+        limit = self._encoder.max_seq_length or _WINDOW
         return self._encoder.encode(
-            list(texts), convert_to_tensor=True, show_progress_bar=False
+            [clipped(text, limit) for text in texts],
+            convert_to_tensor=True,
+            show_progress_bar=False,
         ).cpu()
 
 

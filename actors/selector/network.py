@@ -245,11 +245,16 @@ class ModelSat(nn.Module):
         ]
 
     def _read(self, reader: nn.Module, words_B: Sequence[Tensor]) -> list[Tensor]:
-        """Rows through the lower layers, those of like length together: little is padded."""
+        """Rows through the lower layers, those of like length together: little is padded.
+
+        While they learn, all together: a layer that workers share is gathered whenever it is
+        called, so all must call it equally often.
+        """
+        alike = 0.0 if torch.is_grad_enabled() else _ALIKE
         found: dict[int, Tensor] = {}
         waiting = sorted(range(len(words_B)), key=lambda row: -len(words_B[row]))
         while waiting:
-            least = _ALIKE * len(words_B[waiting[0]])
+            least = alike * len(words_B[waiting[0]])
             rows = [row for row in waiting if len(words_B[row]) >= least]
             waiting = waiting[len(rows) :]
             read = self._through(reader, [words_B[row] for row in rows])

@@ -1,7 +1,8 @@
 """What the fast selector's candidates have in common, and what each does beyond that.
 
-Owns how strengths, strays, their variance and the ease of an exam are told from what candidates
-did; the regressions that predict it, and what becomes of all of it, are ``item_response``'s.
+Owns how levels, strengths, strays, their variance and the ease of an exam are told from what
+candidates did; the regressions that predict it, and what becomes of all of it, are
+``item_response``'s.
 
 Shapes: N instructions, M candidates, O others than one of them, K dimensions of ability, T tasks.
 """
@@ -20,10 +21,29 @@ from actors.examiner.card import CapabilityCard
 Floats = NDArray[np.floating]
 
 ENOUGH = 20  # instructions by which a task is known
+_UNCOMPARED = 1e-3  # weight for a level of a question that nobody else was asked
 _LEAST_SPREAD = 1e-6  # of strengths, as a share of what it is about
 _LEFT_OUT = 50  # candidates at most that are left out to see how far one more strays
 _ANY_LEVEL = 1.0  # variance of levels, of which nothing is known before
 _VARIANCES = (1e-5, 0.1)  # of strays, that are thought possible
+
+
+def levels(scores_NM: Floats) -> NDArray[np.float64]:
+    """How good candidates are in the mean question, ``[M]``: their means where all were asked all.
+
+    Who was asked hard questions mostly has a low mean. So what makes a score, a candidate's level
+    and a question's ease, is fitted together by least squares. A question that one candidate alone
+    was asked does not tell the two apart: a tiny ridge on ease has it count for the level where
+    nothing else does.
+    """
+    asked_NM = ~np.isnan(scores_NM)
+    means_M = np.nanmean(scores_NM, axis=0, dtype=np.float64)
+    weight_N = 1 / (asked_NM.sum(axis=1) + _UNCOMPARED)
+    ease_N = np.where(asked_NM, scores_NM - means_M, 0.0).sum(axis=1) * weight_N
+    # Ease put into the equations of levels: what is left of them holds candidates only.
+    equations_MM = np.diag(asked_NM.sum(axis=0)) - (asked_NM.T * weight_N) @ asked_NM
+    found: NDArray[np.float64] = means_M - np.linalg.solve(equations_MM, ease_N @ asked_NM)
+    return found
 
 
 def strengths(likeness_MM: Floats, dimensions: int) -> NDArray[np.float64]:

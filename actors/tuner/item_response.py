@@ -36,6 +36,7 @@ from actors.selector.layers import LayerPool
 from actors.tuner.abilities import (
     ENOUGH,
     exam_ease,
+    levels,
     of_tasks,
     spread,
     strays,
@@ -131,7 +132,11 @@ def _fit(
     explained_NM = levels_M + predicted_NM @ strengths_MK @ strengths_MK.T
     strays_TM, variance = strays(of_task_NT, outcomes.scores_NM - explained_NM)
     if len(cards) > 2:
-        done = of_tasks(of_task_NT, outcomes.scores_NM)
+        # Who was asked the hard questions of a task does not stray in it.
+        ease_NM = predicted_NM - of_task_NT @ predicted_TM
+        done = of_tasks(of_task_NT, outcomes.scores_NM)._replace(
+            means_TM=of_tasks(of_task_NT, outcomes.scores_NM - ease_NM).means_TM
+        )
         variance = variance_of_joining(done, predicted_TM, likeness_MM, settings.dimensions)
     task_weights_CS, task_offset_S = _recogniser(phi_NC, of_task_NT)
     expected_TM = levels_M + profiles_TK @ strengths_MK.T + strays_TM
@@ -182,8 +187,8 @@ def _ridges(
     as much of it as fits it. Only what is left is regressed on its own scores, ridged far more.
     """
     asked_NM = ~np.isnan(scores_NM)
-    means_M = np.nanmean(scores_NM, axis=0, dtype=np.float64)
-    centred_NM = np.where(asked_NM, scores_NM - means_M, 0.0)
+    overall_M = levels(scores_NM)
+    centred_NM = np.where(asked_NM, scores_NM - overall_M, 0.0)
     tried_N = asked_NM.any(axis=1)
     ease_N = centred_NM[tried_N].sum(1) / asked_NM[tried_N].sum(1)
     shared = Ridge(alpha=settings.shared_ridge).fit(phi_NC[tried_N], ease_N)
@@ -192,7 +197,7 @@ def _ridges(
     share_M = (centred_NM * shared_N1).sum(0) / np.where(energy_M > 0, energy_M, 1.0)
     rest_NM = centred_NM - shared_N1 * share_M
     coefficients_CM = np.outer(shared.coef_, share_M)
-    levels_M = means_M + shared.intercept_ * share_M
+    levels_M = overall_M + shared.intercept_ * share_M
     for pattern_N in np.unique(asked_NM.T, axis=0):  # most were asked the same: solved together
         columns = np.flatnonzero((pattern_N == asked_NM.T).all(axis=1))
         fitted = Ridge(alpha=settings.ridge).fit(

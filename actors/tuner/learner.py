@@ -55,6 +55,7 @@ class ModelSatLearner:
         model = create(self._selector, self._store, self._tuning.seed).to(device)
         for _ in Course(model, taught, self._tuning).steps():
             pass
+        model.zero_grad(set_to_none=True)  # they are as large as what learnt
         return Selector(model)
 
 

@@ -35,6 +35,7 @@ from actors.tuner.sharding import gradients_joined, whole
 
 _AS_IT_IS = Calibration(slope=1.0, bias=0.0)
 _NEVER = 1e-7  # a score of 0 or 1 has no log-odds
+_MOST_KEPT = 8 * 2**30  # bytes of instructions that were read, on each worker
 MAX_NORM = 1.0  # gradients are clipped to this length
 
 
@@ -56,7 +57,7 @@ class Batcher:
     (``ModelSat.reader``). A card is cut into windows once, and a frozen encoder reads it once;
     where cards change from step to step, which ``fixed_cards`` denies, it reads each line once.
     What is kept was read alone: beside others it would round as they do, and a course that was
-    broken off meets it beside others.
+    broken off meets it beside others. So what no longer fits can be read anew each time.
     """
 
     def __init__(self, model: ModelSat, fixed_cards: bool = True) -> None:
@@ -69,6 +70,7 @@ class Batcher:
         self._ids: dict[str, list[int]] = {}
         self._read_once = model.reader is not None and not _learns(model.reader)
         self._words: dict[str, Tensor] = {}
+        self._room = _MOST_KEPT
 
     def batches(self, groups: Sequence[Group], size: int) -> list[Batch]:
         """Batches of ``size`` groups; those of like length share one, so that little is padded."""
@@ -104,13 +106,17 @@ class Batcher:
     def _instructions(self, texts: Sequence[str]) -> list[list[int] | Tensor]:
         if not self._read_once:
             return [self._tokens(text) for text in texts]
-        for text in texts:
-            if text not in self._words:
-                with torch.no_grad():
-                    [words] = self._model.words([self._tokens(text)])
-                # As exact as matrices are multiplied, and where there is most memory.
-                self._words[text] = words.to("cpu", getattr(torch, self._model.settings.dtype))
-        return [self._words[text] for text in texts]
+        return [self._words[text] if text in self._words else self._read(text) for text in texts]
+
+    def _read(self, text: str) -> Tensor:
+        with torch.no_grad():
+            [words] = self._model.words([self._tokens(text)])
+        # As exact as matrices are multiplied, and where there is most memory.
+        words = words.to("cpu", getattr(torch, self._model.settings.dtype))
+        if words.nbytes <= self._room:
+            self._words[text] = words
+            self._room -= words.nbytes
+        return words
 
     def _card(self, card: CapabilityCard) -> Capability | Encoded:
         if self._fixed_cards and card.model_id in self._cards:

@@ -39,6 +39,10 @@ def test_file_and_overrides(run: Path) -> None:
         ("exam.shots=many", ["exam.shots", "integer", "'many'"]),
         ("exam.shots=0", ["exam.shots", "greater than or equal to 1", "found 0"]),
         ("selector={decoder: d}", ["selector.encoder", "missing"]),
+        (
+            "selector={kind: item-response, encoder: e, layers: [2, -1]}",
+            ["layers.1", "greater than or equal to 0", "found -1"],
+        ),
         ("router.policy={kind: value}", ["router.policy.weight", "missing"]),
         ("router.policy={kind: value, wait: 1}", ["router.policy.wait", "kind, weight"]),
         ("router.policy={kind: dearest}", ["router.policy", "best-quality", "dearest"]),

@@ -33,6 +33,16 @@ def test_models_with_the_same_outcomes_are_found_whatever_the_gaps() -> None:
     assert found[0].correlation > 0.999
 
 
+def test_what_differs_by_rounding_alone_is_constant() -> None:
+    constants = {str(value): [value] * 300 for value in (0.1, 0.3, 0.7, 0.9)}
+    halves = [0.3] * 200 + [0.7] * 100  # constant where the short one was asked
+    short = [0.7] * 200 + [np.nan] * 100
+    assert same_models(matrix(constants | {"halves": halves, "short": short}), alike=0.1) == []
+    nearly = [0.3] * 299 + [0.301]
+    (pair,) = same_models(matrix({"nearly": nearly, "as nearly": nearly}))
+    assert pair.correlation > 0.999
+
+
 def test_the_correlation_is_that_of_numpy() -> None:
     rng = np.random.default_rng(1)
     first = rng.random(200)

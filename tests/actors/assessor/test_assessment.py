@@ -1,5 +1,6 @@
 """What each method gets to see, and who is left out of what."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -166,6 +167,34 @@ def test_cases_that_tune_on_the_same_are_tuned_once(
     assert runs["t"][0].best == "strong"
 
 
+class Counted:
+    """A learner that counts the scorers that are still held whenever it makes another."""
+
+    def __init__(self) -> None:
+        self.made: list[weakref.ref[Watched]] = []
+        self.held: list[int] = []
+
+    def fit(self, outcomes: OutcomeMatrix, cards: Sequence[CapabilityCard]) -> Watched:
+        self.held.append(sum(made() is not None for made in self.made))
+        scorer = Watched([], [])
+        self.made.append(weakref.ref(scorer))
+        return scorer
+
+
+def test_a_scorer_is_held_until_the_last_case_that_needs_it(
+    make_plan: MakePlan, matrix: OutcomeMatrix
+) -> None:
+    settings = [
+        *setting(),
+        {"name": "joining", "tune": "source", "zoo": "three", "leave_one_out": True},
+        {"name": "again", "tune": "source", "zoo": "three"},
+    ]
+    plan = make_plan(methods=["m"], settings=settings, seeds=[0])
+    learner = Counted()
+    assess(plan, {"source": matrix}, lambda *_: Method(learner))
+    assert learner.held == [0, 1, 1, 1]  # of the first and the last setting, which share one
+
+
 def test_the_best_single_is_known_before_measuring(
     make_plan: MakePlan, matrix: OutcomeMatrix
 ) -> None:
@@ -176,6 +205,19 @@ def test_the_best_single_is_known_before_measuring(
         plan = plan.model_copy(update={"settings": [Setting.model_validate(keys)]})
         runs, _ = watched_runs(plan, matrix)
         assert {run.best for run in runs["s"]} == {"strong"}
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_the_best_single_of_graded_outcomes_is_right_most_often(
+    make_plan: MakePlan, matrix: OutcomeMatrix, unseen: bool
+) -> None:
+    """As it is measured: who is nearly right in everything is right in nothing."""
+    scores_NM = matrix.scores_NM.copy()
+    scores_NM[:, [matrix.candidates.index(name) for name in ZOO]] = [0.0, 0.49, 0.3]
+    scores_NM[::3, matrix.candidates.index("adder")] = 1.0
+    plan = make_plan(settings=setting(unseen=unseen))
+    runs, _ = watched_runs(plan, replace(matrix, scores_NM=scores_NM))
+    assert {run.best for run in runs["s"]} == {"adder"}
 
 
 def test_questions_that_not_all_were_asked_are_left_out(

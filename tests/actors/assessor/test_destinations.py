@@ -66,3 +66,18 @@ def test_costs_by_hand(run: Run, make_plan: MakePlan) -> None:
     assert best.chosen["m"].quality == 0.75
     del prices["adder"]
     assert costs(plan.model_copy(update={"prices": prices}), [run]) is None
+
+
+def test_costs_do_not_hang_on_the_order_of_the_zoo(run: Run, make_plan: MakePlan) -> None:
+    """Of candidates with equal scores and prices the first by id is chosen, as the policy does."""
+    prices = dict.fromkeys(run.case.zoo, 1.0)
+    policy = {"kind": "cheapest-above", "threshold": 0.0}
+    plan = make_plan(methods=["m"], settings=SETTINGS, prices=prices, policy=policy)
+    even = replace(run, scores={"m": np.full((4, 3), 0.5, np.float32)})
+    zoo = ("lawyer", "linguist", "adder")
+    turned = replace(even, case=replace(run.case, zoo=zoo), measured=even.measured.of(zoo))
+    found, again = costs(plan, [even]), costs(plan, [turned])
+    assert found is not None
+    assert again is not None
+    assert again.curves == found.curves
+    assert again.curves["m"][0].quality == again.chosen["m"].quality

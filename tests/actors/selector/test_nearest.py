@@ -32,6 +32,23 @@ def test_the_task_with_the_same_words_is_nearest(
     assert len(nearest.of(["prime"], 9)[0]) == len(TOPICS)
 
 
+def test_of_a_text_of_megabytes_little_is_tokenized(
+    model: ModelSat, make_card: Callable[..., CapabilityCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearest = NearestTasks(model.encoder, make_card("any", [0.5, 0.5, 0.5], TOPICS))
+    lengths: list[int] = []
+    preprocess = model.encoder.preprocess
+
+    def noted(texts: list[str], **rest: Any) -> Any:
+        lengths.extend(map(len, texts))
+        return preprocess(texts, **rest)
+
+    monkeypatch.setattr(model.encoder, "preprocess", noted)
+    [[near]] = nearest.of(["contract law " * 100_000], 1)
+    assert near.task == "contract law"
+    assert max(lengths) < 10_000
+
+
 def test_a_cascade_reads_as_its_large_selector(model: ModelSat, tmp_path: Path) -> None:
     large = Selector(model)
     assert encoder_of(large) is model.encoder

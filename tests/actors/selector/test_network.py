@@ -109,6 +109,26 @@ def test_gradients_reach_encoder_connector_and_decoder(
         assert all(weight.grad is not None and weight.grad.any() for weight in part.parameters())
 
 
+def test_a_reader_that_learns_is_called_once_whatever_the_lengths(
+    tiny_sources: Callable[..., SelectorSettings],
+    tmp_path: Path,
+    make_card: Callable[..., CapabilityCard],
+) -> None:
+    """Workers that share its layers gather them at each call."""
+    settings = tiny_sources(layers=3, order="instruction-first", capability_layer=2)
+    model = create(settings, Store(str(tmp_path)), seed=0)
+    cards = [model.capability(make_card("a", FIFTY))]
+    ids_B = [model.inquiry.ids("many words " * count) for count in (1, 20, 60)]
+    calls: list[int] = []
+    model.decoder.base_model.layers[0].register_forward_hook(lambda *_: calls.append(1))
+    learning_B = model(cards, [0, 0, 0], ids_B)
+    assert len(calls) == 1
+    with torch.inference_mode():
+        scoring_B = model(cards, [0, 0, 0], ids_B)
+    assert len(calls) > 2  # where nothing is gathered, little is padded
+    torch.testing.assert_close(learning_B, scoring_B, atol=1e-5, rtol=0)
+
+
 def test_capability_tokens_are_as_long_as_words(
     model: ModelSat, make_card: Callable[..., CapabilityCard]
 ) -> None:

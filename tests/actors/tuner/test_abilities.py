@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from actors.tuner.abilities import (
     OfTasks,
+    levels,
     of_tasks,
     spread,
     strays,
@@ -42,6 +43,28 @@ def accuracies(
 def test_a_spread_has_an_inverse_though_it_is_rounded(strengths_MK: list[list[float]]) -> None:
     rounded_KK = spread(np.array(strengths_MK)).astype(np.float32).astype(np.float64)
     assert np.linalg.eigvalsh(rounded_KK).min() > 1e-8
+
+
+def test_of_complete_outcomes_levels_are_means() -> None:
+    scores_NM = np.random.default_rng(0).random((500, 18)).astype(np.float32)
+    np.testing.assert_allclose(levels(scores_NM), scores_NM.mean(0, dtype=float), atol=1e-9)
+
+
+def test_hard_questions_are_not_held_against_who_was_asked_them() -> None:
+    ease_N = np.repeat([0.25, -0.25], 100)
+    scores_NM = np.tile(0.55 + ease_N[:, None], 8)
+    scores_NM[:100, 0] = np.nan  # hard ones alone
+    scores_NM[:60, 1] = np.nan
+    np.testing.assert_allclose(levels(scores_NM), 0.55, atol=1e-3)
+
+
+def test_who_was_asked_nothing_that_another_was_has_its_mean_for_a_level() -> None:
+    scores_NM = np.full((30, 4), np.nan)
+    scores_NM[:10, 0] = 0.9
+    scores_NM[10:20, 1:3] = [0.4, 0.6]
+    scores_NM[10:15, 2] = np.nan
+    scores_NM[20:, 3] = np.linspace(0, 1, 10)
+    np.testing.assert_allclose(levels(scores_NM), [0.9, 0.4, 0.6, 0.5], atol=1e-3)
 
 
 @pytest.mark.parametrize("candidates", [4, 30, 120])

@@ -217,6 +217,37 @@ def test_what_is_hard_for_all_is_told_by_all(
     assert scores_N[50:].mean() - scores_N[:50].mean() > 0.2
 
 
+@pytest.mark.parametrize("easy", [0, 20])
+def test_who_was_asked_hard_questions_mostly_is_scored_as_its_likes(
+    settings: ItemResponseSettings, tmp_path: Path, easy: int
+) -> None:
+    names = [f"like {number}" for number in range(8)]
+    chances = dict.fromkeys(names, (0.8, 0.3))
+    carded = cards_from_outcomes(drawn(5, 40, names, WORDS, chances), "test")
+    outcomes = drawn(0, 500, names, WORDS, chances)
+    outcomes.scores_NM[:] = outcomes.scores_NM[:, :1]
+    outcomes.scores_NM[easy:500, 0] = np.nan  # of the sums
+    far = settings.model_copy(update={"ridge": 24.0})
+    scores_NM = learner(far, tmp_path).fit(outcomes, carded).scores(outcomes.texts, carded)
+    np.testing.assert_allclose(scores_NM[:500].mean(0), 0.8, atol=0.05)
+    np.testing.assert_allclose(scores_NM[500:].mean(0), 0.3, atol=0.05)
+
+
+def test_who_was_asked_the_hard_questions_of_a_task_does_not_stray_in_it(
+    settings: ItemResponseSettings, tmp_path: Path
+) -> None:
+    names = [f"like {number}" for number in range(4)]
+    chances = dict.fromkeys(names, (0.8, 0.3))
+    carded = cards_from_outcomes(drawn(5, 40, names, WORDS, chances), "test")
+    outcomes = drawn(0, 400, names, WORDS, chances)
+    of_task_N = np.arange(800) % 4  # each of as many sums as poems
+    outcomes = replace(outcomes, tasks=[f"task {place}" for place in of_task_N])
+    complete = learner(settings, tmp_path).fit(outcomes, carded).parameters
+    outcomes.scores_NM[(of_task_N < 2) == (np.arange(800) < 400), 0] = np.nan
+    gappy = learner(settings, tmp_path).fit(outcomes, carded).parameters
+    assert gappy.task_variance[0] == pytest.approx(complete.task_variance[0], abs=0.05**2)
+
+
 def test_two_candidates_alike_say_how_a_third_is_read(
     settings: ItemResponseSettings, tmp_path: Path
 ) -> None:

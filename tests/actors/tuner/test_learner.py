@@ -27,6 +27,7 @@ def test_it_learns_where_the_settings_say(
     selector = learner.fit(outcome_matrix(world.questions, world.outcomes), world.cards)
     assert selector.encoder.device.type == ("cuda" if use_gpu else "cpu")
     scores_NM = selector.scores(["Why?", "Who was king?"], world.cards)
+    assert all(weight.grad is None for weight in selector.encoder.parameters())
     assert scores_NM.shape == (2, 3)
     assert np.isfinite(scores_NM).all()
 

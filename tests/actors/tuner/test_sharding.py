@@ -30,11 +30,14 @@ TUNING = TuningSettings(
 )
 BROKEN_OFF_AFTER = 3
 FROZEN = TUNING.model_copy(update={"frozen_layers": 2, "tune_encoder": False})
+# Layers that read instructions learn; these are less alike in length on one worker than the other.
+READER = TUNING.model_copy(update={"frozen_layers": 1})
 # No part of its own, so that the first stage is the one that is sharded.
 ONE_STAGE = TUNING.model_copy(update={"stage1": StageSettings(epochs=0, lr=1e-2)})
 CASES: dict[str, tuple[dict[str, Any], TuningSettings]] = {
     "whole": ({}, TUNING),
     "frozen": ({"layers": 3, "order": "instruction-first", "capability_layer": 2}, FROZEN),
+    "reader": ({"layers": 3, "order": "instruction-first", "capability_layer": 2}, READER),
     "words": ({"capability": "words"}, ONE_STAGE),
 }
 
@@ -59,8 +62,18 @@ def work(
         "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
     )
     for name, (_, tuning) in CASES.items():
-        tune_each_way(Worker(rank, 2), folder / name, sources[name], tuning, records)
+        asked = unlike(records) if name == "reader" else records
+        tune_each_way(Worker(rank, 2), folder / name, sources[name], tuning, asked)
     torch.distributed.destroy_process_group()
+
+
+def unlike(records: list[Record]) -> list[Record]:
+    """The records, a quarter of their instructions far longer."""
+
+    def longer(texts: list[str]) -> list[str]:
+        return [text * 3 if " 1" in text else text for text in texts]
+
+    return [Record(card, longer(right), longer(wrong)) for card, right, wrong in records]
 
 
 def tune_each_way(

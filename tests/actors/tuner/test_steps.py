@@ -12,6 +12,7 @@ from actors.selector.capability import Encoded
 from actors.selector.network import ModelSat, create
 from actors.selector.scorer import Scorer
 from actors.selector.scoring import Selector
+from actors.tuner import steps
 from actors.tuner.calibration import Calibration
 from actors.tuner.groups import Group, Row, draw_groups, groups_of
 from actors.tuner.samples import Record, read_samples
@@ -145,6 +146,30 @@ def test_layers_that_do_not_learn_read_an_instruction_once(
     assert batch_loss(model, known, "anchored").item() == pytest.approx(
         batch_loss(model, fresh, "anchored").item(), abs=1e-6
     )
+
+
+def test_what_does_not_fit_into_memory_is_read_anew(
+    tiny_sources: Callable[..., SelectorSettings],
+    tmp_path: Path,
+    train: list[Record],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = create(layered(tiny_sources), Store(str(tmp_path / "store")), seed=0)
+    groups = draw(train, 6, loss="anchored")
+    enter_stage(model, 2, TuningSettings(frozen_layers=2, loss="anchored"))
+    [kept] = Batcher(model).batches(groups, 6)
+    sizes = [words.nbytes for words in kept.instructions if isinstance(words, torch.Tensor)]
+    assert len(sizes) == len(kept.instructions) > 2
+    monkeypatch.setattr(steps, "_MOST_KEPT", sum(sizes[:2]))
+    seen: list[int] = []
+    first = model.decoder.base_model.layers[0]
+    first.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    batcher = Batcher(model)
+    for _ in range(2):
+        [anew] = batcher.batches(groups, 6)
+        for words, again in zip(kept.instructions, anew.instructions, strict=True):
+            assert torch.equal(torch.as_tensor(words), torch.as_tensor(again))
+    assert sum(seen) == 2 * len(sizes) - 2
 
 
 def test_a_frozen_encoder_reads_each_line_of_cards_that_change_once(

@@ -316,13 +316,17 @@ def whole_folder(place: Path) -> Iterator[Path]:
 def model_source(source: str, store: Store) -> str:
     """A model's source as ``from_pretrained`` takes it: a folder, or a hub id as it is.
 
-    ``store://models/NAME`` is a folder of the store.
+    ``store://models/NAME`` is a folder of the store. A path is absolute: engines run in other
+    folders.
 
     Raises:
         StoreError: the store has no such folder, or a path was given and nothing is there.
     """
     if source.startswith(_SCHEME):
         return str(store.local_folder(source.removeprefix(_SCHEME)))
-    if source.startswith(("/", "./", "../", "~")) and not Path(source).expanduser().is_dir():
+    if not source.startswith(("/", "./", "../", "~")):
+        return source
+    folder = Path(source).expanduser().absolute()
+    if not folder.is_dir():
         raise StoreError(f"model folder '{source}': no such folder")
-    return str(Path(source).expanduser()) if source.startswith("~") else source
+    return str(folder)

@@ -136,7 +136,8 @@ def read_table(source: str) -> pa.Table:
         TableError: the file is missing, has another ending, or is not what its ending says.
     """
     readers = {".parquet": pq.read_table, ".jsonl": _read_jsonl}
-    reader = readers.get(PurePosixPath(source).suffix)
+    place = source.partition("?")[0] if "://" in source else source
+    reader = readers.get(PurePosixPath(place).suffix)
     if reader is None:
         raise TableError(f"{source}: must end in one of {', '.join(readers)}")
     with reading(source):
@@ -167,12 +168,30 @@ def _without_times(found: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_temporal(found) else found
 
 
+def file_in(folder: str, name: str) -> str:
+    """A file of a folder, which may be a URL with what ``pyarrow.fs`` takes behind a ``?``."""
+    place, mark, options = folder.partition("?") if "://" in folder else (folder, "", "")
+    return f"{place.rstrip('/')}/{name}{mark}{options}"
+
+
+def absolute(source: str) -> str:
+    """A path or URL as processes find it that run in other folders."""
+    return source if "://" in source else str(Path(source).absolute())
+
+
 def located(source: str) -> tuple[pafs.FileSystem, str]:
     """The filesystem of a path or URL, and its path there."""
     found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(
         source if "://" in source else Path(source).absolute().as_uri()
     )
     return found
+
+
+def is_there(source: str) -> bool:
+    """Whether a path or URL names a file. Raises TableError if that cannot be told."""
+    with reading(source):
+        filesystem, path = located(source)
+        return bool(filesystem.get_file_info(path).is_file)
 
 
 @contextmanager

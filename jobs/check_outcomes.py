@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import Result
+from jobs.console import Result, write_file
 
 
 def run(
@@ -27,14 +27,12 @@ def run(
 ) -> Result:
     """Tells gaps, models and questions that stand there twice, and what could be gained."""
     import json
-    from pathlib import Path
 
     from rich.console import Console
 
     from actors.assessor import check_text
     from actors.assessor.check import check
     from actors.assessor.check_page import check_page
-    from cluster.store import Store
 
     checked = check(folders, tasks, None if models is None else models.split(","))
     found = check_text.as_json(checked)
@@ -42,8 +40,7 @@ def run(
     if html is not None:
         written[html] = check_page(checked)
     for name, text in written.items():
-        place = Path(name).absolute()
-        Store(str(place.parent)).write_bytes(place.name, text.encode())
+        write_file(name, text.encode())
     console = Console(soft_wrap=True)
     with console.capture() as shown:
         check_text.show(checked, console)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import Result
+from jobs.console import Result, write_file
 
 
 def run(
@@ -20,7 +20,6 @@ def run(
     """Tells how often each candidate was chosen."""
     import io
     from collections import Counter
-    from pathlib import Path
 
     from actors.router.exporting import exported_scores, writer_of
     from cluster.settings import Settings, load
@@ -32,8 +31,7 @@ def run(
     table = exported_scores(load_zoo(settings.zoo), settings, Store(settings.store))
     sink = io.BytesIO()
     write(table, sink)
-    place = Path(to).absolute()
-    Store(str(place.parent)).write_bytes(place.name, sink.getvalue())
+    place = write_file(to, sink.getvalue())
     chosen = Counter(table["choice"].to_pylist())
     return Result(
         {"file": str(place), "instructions": table.num_rows, "chosen": dict(chosen)},

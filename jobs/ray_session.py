@@ -74,7 +74,7 @@ def _silence_libraries() -> None:
 @contextmanager
 def running_cluster(settings: RaySettings) -> Iterator[Nodes]:
     """As ``ray_session``, of the cluster that serves: one on this machine if none is named."""
-    address = settings.address or "auto"
+    address = settings.address or os.environ.get("RAY_ADDRESS") or started_here() or "auto"
     with ray_session(settings.model_copy(update={"address": address})) as nodes:
         yield nodes
 

@@ -18,17 +18,24 @@ def run(settings: Settings) -> Result:
     from actors.examiner.records import PRACTICE, load_cards, load_outcomes, load_test_questions
     from actors.router.records import with_feedback
     from actors.tuner.sources import with_outcomes
+    from cluster.errors import StoreError
     from cluster.store import Store
     from cluster.zoo import load_zoo
     from jobs.ray_session import ray_session
 
     zoo = load_zoo(settings.zoo)
     store = Store(settings.store)
-    test = planned_test(settings.exam).hash
+    planned = planned_test(settings.exam)
+    test = planned.hash
     cards = load_cards(store, test, zoo.ids())
     questions = asked = load_test_questions(store, test)
     if settings.exam.practice:
         questions = questions.filter(pc.field("part") == PRACTICE)
+        if len(questions) < len(planned.practice):
+            raise StoreError(
+                f"key 'exam.practice': asks for {len(planned.practice)} questions, and candidates "
+                f"were asked {len(questions)}; run: model-sat examine-candidates"
+            )
     outcomes = load_outcomes(store, test, zoo.ids())
     outcomes = outcomes.filter(
         pc.is_in(outcomes["question_id"], value_set=questions["question_id"].combine_chunks())

@@ -9,7 +9,6 @@ Shapes: N questions, M models.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +26,7 @@ from actors.assessor.alike import (
 )
 from actors.assessor.headroom import Headroom, headroom
 from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix
-from cluster.tables import read_table
+from cluster.tables import file_in, read_table
 
 UNANSWERED = 0.5  # share of outputs without an answer from which a model looks broken
 _BELOW_CHANCE = -4.0  # standard deviations below what guessing would score
@@ -95,7 +94,7 @@ def check(
     Raises:
         TableError: a folder lacks a table, a column or a model, or a row breaks a rule.
     """
-    sources = {folder: _read(Path(folder), tasks, models) for folder in folders}
+    sources = {folder: _read(folder, tasks, models) for folder in folders}
     words = {folder: _words(source) for folder, source in sources.items()}
     return Checked(
         sources={folder: _check(source, words[folder]) for folder, source in sources.items()},
@@ -103,10 +102,10 @@ def check(
     )
 
 
-def _read(folder: Path, tasks: str, models: Sequence[str] | None) -> _Source:
-    questions = read_table(str(folder / "questions.parquet"))
-    outcomes = read_table(str(folder / "outcomes.parquet"))
-    matrix = outcome_matrix(questions, outcomes, tasks, str(folder))
+def _read(folder: str, tasks: str, models: Sequence[str] | None) -> _Source:
+    questions = read_table(file_in(folder, "questions.parquet"))
+    outcomes = read_table(file_in(folder, "outcomes.parquet"))
+    matrix = outcome_matrix(questions, outcomes, tasks, folder)
     if models is not None:
         matrix = matrix.of(models)
     rows = pc.index_in(pa.array(matrix.question_ids), questions["question_id"].cast(pa.string()))

@@ -8,7 +8,6 @@ Shapes: N questions.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,7 @@ from actors.assessor.plan import PARTS, Exam, Source, Split
 from actors.examiner.aptitude import distinguishability, weighted_order
 from actors.examiner.outcomes import OutcomeMatrix, outcome_matrix, split_position
 from cluster.errors import TableError
-from cluster.tables import OUTCOMES, conform, read_table
+from cluster.tables import OUTCOMES, conform, file_in, is_there, read_table
 
 Rows = NDArray[np.int64]
 
@@ -32,8 +31,8 @@ def read_source(source: Source) -> OutcomeMatrix:
         TableError: as ``outcome_matrix``; a column the plan names is missing; or a candidate to
             leave out is not there.
     """
-    folder = Path(source.folder)
-    outcomes = read_table(str(folder / "outcomes.parquet"))
+    folder = source.folder
+    outcomes = read_table(file_in(folder, "outcomes.parquet"))
     if source.outcome is not None:
         if source.outcome not in outcomes.column_names:
             raise TableError(
@@ -42,8 +41,8 @@ def read_source(source: Source) -> OutcomeMatrix:
             )
         others = {"score", "correct"} - {source.outcome}
         outcomes = outcomes.drop_columns(sorted(others & set(outcomes.column_names)))
-    questions = read_table(str(folder / "questions.parquet"))
-    matrix = outcome_matrix(questions, outcomes, source.tasks, str(folder))
+    questions = read_table(file_in(folder, "questions.parquet"))
+    matrix = outcome_matrix(questions, outcomes, source.tasks, folder)
     matrix.of(source.leave_out)
     return matrix.of([name for name in matrix.candidates if name not in source.leave_out])
 
@@ -56,9 +55,8 @@ def read_outputs(source: Source, matrix: OutcomeMatrix) -> dict[tuple[str, str],
     Raises:
         TableError: it stands in neither; or as ``conform``.
     """
-    folder = Path(source.folder)
-    apart = folder / "outputs.parquet"
-    file = str(apart if apart.exists() else folder / "outcomes.parquet")
+    apart = file_in(source.folder, "outputs.parquet")
+    file = apart if is_there(apart) else file_in(source.folder, "outcomes.parquet")
     table = read_table(file)
     if "output" not in table.column_names:
         raise TableError(

@@ -7,7 +7,6 @@ by its card; the zoo is the best so far, by their cards, and the newest (paper: 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from actors.assessor.assessment import Assessment, Run
 from actors.assessor.cases import Case
@@ -16,7 +15,7 @@ from actors.assessor.methods import MakeMethod
 from actors.assessor.plan import Plan, Replay
 from actors.examiner.outcomes import OutcomeMatrix
 from cluster.errors import TableError
-from cluster.tables import read_table
+from cluster.tables import file_in, read_table
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def release_dates(folder: str, candidates: Sequence[str]) -> dict[str, date]:
     Raises:
         TableError: ``models.parquet`` is missing, lacks a column, or has no date of a candidate.
     """
-    place = str(Path(folder) / "models.parquet")
+    place = file_in(folder, "models.parquet")
     models = read_table(place)
     missing = [name for name in ("model_id", "release_date") if name not in models.column_names]
     if missing:

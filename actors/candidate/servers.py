@@ -84,24 +84,23 @@ class RemoteServer:
 
     async def _events(self, response: httpx.Response) -> AsyncIterator[str]:
         """The events of a stream; raises where it breaks, also where it only ends too early."""
-        done = False
         finished: dict[str, bool] = {}  # by the index of a choice
         async for line in _lines(response):
             if not line.startswith("data:"):
                 continue
             data = line.removeprefix("data:").strip()
             if data == "[DONE]":
-                done = True
                 if finished:
                     yield _DONE
-                continue
+                    return  # whatever becomes of the connection
+                break
             event = self._named(json.loads(data))
             for choice in _choices(event):
                 index = str(choice.get("index"))
                 finished[index] = finished.get(index, False) or bool(choice.get("finish_reason"))
             yield f"data: {json.dumps(event)}\n\n"
         # Some endpoints send no [DONE], but say of each choice why it is finished.
-        if not finished or not (done or all(finished.values())):
+        if not finished or not all(finished.values()):
             raise ValueError("the stream ended before an answer did")
 
     def _named(self, answer: Json) -> Json:

@@ -3,6 +3,7 @@
 ``import_path: actors.router.app:build_app``; the arguments are those of ``RouterArgs``.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,11 +26,14 @@ from actors.router.refusals import answer_errors_as_openai
 from actors.router.rules import operator_rules
 from actors.selector.checkpoint import tuned_test
 from actors.selector.deployment import SelectorDeployment
-from cluster.errors import SettingsError
+from cluster.errors import EngineError, SettingsError
 from cluster.roster import read_roster
 from cluster.settings import RouterSettings, Section, Settings
 from cluster.store import Store
+from cluster.tables import absolute
 from cluster.zoo import load_zoo
+
+log = logging.getLogger(__name__)
 
 NAME = "model-sat"
 # The rest of Ray's (embeddings, scores, transcriptions, tokens) is not what a zoo's candidates do.
@@ -121,7 +125,7 @@ def _ingress(router: RouterSettings) -> Any:
     options = SelectingIngress.get_deployment_options()
     options["autoscaling_config"]["min_replicas"] = router.ingress_replicas
     options["autoscaling_config"]["max_replicas"] = router.ingress_replicas
-    return serve.deployment(ingress, **options | online.HEALTH)
+    return serve.deployment(ingress, **options | online.HEALTH | online.LEAVING)
 
 
 @contextmanager
@@ -130,18 +134,35 @@ def serving(settings: Settings) -> Iterator[str]:
 
     Raises:
         SettingsError, StoreError: as ``build_app``, before anything is started.
-        EngineError: a candidate that joined earlier did not start.
+        EngineError: it did not start, or a candidate that joined earlier did not.
     """
     args = RouterArgs(**settings.model_dump(include=set(RouterArgs.model_fields)))
+    if keys := args.router.guard.keys:  # replicas run in other folders
+        guard = args.router.guard.model_copy(update={"keys": absolute(keys)})
+        args = args.model_copy(update={"router": args.router.model_copy(update={"guard": guard})})
     app = build_app(args)
+    rolled = read_roster(Store(args.store)).selector_name
+    if rolled not in (None, args.selector_name):
+        log.warning(
+            "selector '%s', which was rolled in, chooses, not '%s'; roll-selector changes that",
+            rolled,
+            args.selector_name,
+        )
     host, port = settings.router.host, settings.router.port
     serve.start(http_options={"host": host, "port": port})
     try:
         _start_joined(args)
-        serve.run(app, name=NAME, route_prefix="/")
+        _run(app)
         yield f"http://{host}:{port}/v1"
     finally:
         serve.shutdown()
+
+
+def _run(app: Application) -> None:
+    try:
+        serve.run(app, name=NAME, route_prefix="/")
+    except RuntimeError as error:  # Serve has no class of its own for it
+        raise EngineError(f"the router did not start: {error}") from error
 
 
 def _start_joined(args: RouterArgs) -> None:

@@ -43,6 +43,7 @@ def route(zoo: Zoo, settings: Settings, store: Store) -> dict[str, int]:
     if routing.instructions is None:
         raise SettingsError("key 'routing.instructions': is needed to route a data set")
     base = f"routed/{routing.output}"
+    settings = settings.model_copy(update={"store": store.url})  # workers run in other folders
     rules = operator_rules(zoo, settings.router)
     engines = {
         id: batch_engine(zoo.candidate(id), store, routing.batch_size) for id in rules.answering()

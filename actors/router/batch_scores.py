@@ -28,7 +28,7 @@ from cluster import progress
 from cluster.errors import ModelSatError, UserError
 from cluster.settings import RouterSettings, Settings
 from cluster.store import Store
-from cluster.tables import CHOICES, MESSAGE, SCORE
+from cluster.tables import CHOICES, MESSAGE, SCORE, absolute
 
 if TYPE_CHECKING:
     from actors.selector.stored import StoredSelector
@@ -61,7 +61,8 @@ def score_parts(
 
     ``asked`` is written once the instructions are found to be sound. Raises as ``route``.
     """
-    source, rows = str(settings.routing.instructions), settings.routing.part_rows
+    source = absolute(str(settings.routing.instructions))  # workers run in other folders
+    rows = settings.routing.part_rows
     reader = ray.remote(_Reader).options(**_LASTING, **_place(source)).remote(source, rows)
     with _as_raised():
         count = ray.get(reader.count.remote())
@@ -186,7 +187,11 @@ class _Scorer:
     def _chosen(self, part: pa.Table, texts: list[str]) -> pa.Table:
         scores_NM = self._scores(texts)
         ids = [card.model_id for card in self.selector.cards]
-        choices = [self._choice(dict(zip(ids, row, strict=True))) for row in scores_NM.tolist()]
+        most = self.settings.routing.max_tokens
+        choices = [
+            self.rules.fitting(dict(zip(ids, row, strict=True)), text, most).candidate
+            for text, row in zip(texts, scores_NM.tolist(), strict=True)
+        ]
         columns = [part["instruction_id"], chats(part), _score_lists(ids, scores_NM), choices]
         return pa.table(dict(zip(SCORED.names, columns, strict=True))).cast(SCORED)
 
@@ -195,11 +200,6 @@ class _Scorer:
         size = self.settings.routing.batch_size
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
         return np.concatenate([scorer.scores(batch, cards) for batch in batches])
-
-    def _choice(self, scores: dict[str, float]) -> str:
-        choice = self.rules.choice(scores)
-        assert choice, "every candidate has a score, and none is passed over"
-        return choice.candidate
 
 
 def _ids(scored: pa.Table) -> list[str]:

@@ -1,8 +1,9 @@
 """Circuit breakers: a candidate that keeps failing is left out until it may have recovered.
 
 One breaker a candidate, in each ingress replica; ``pybreaker`` does the work. After
-``BreakerSettings.failures`` failures in a row a breaker is open; ``seconds`` later one success
-closes it again, one failure opens it anew. A call that its caller gives up is neither.
+``BreakerSettings.failures`` failures in a row a breaker is open; ``seconds`` later one call is let
+through: its success closes the breaker again, its failure opens it anew. A call that its caller
+gives up is neither.
 """
 
 import asyncio
@@ -55,6 +56,8 @@ class Breakers:
             if stored.opened_at and datetime.now(UTC) < stored.opened_at + seconds:
                 raise LeftOutError(f"candidate '{id}' is left out")
             breaker.half_open()
+        elif stored.state == STATE_HALF_OPEN:  # one call tries: if it hangs, no other one shall
+            raise LeftOutError(f"candidate '{id}' is being tried")
         try:
             yield
         except asyncio.CancelledError:  # pybreaker would take it for a success

@@ -140,9 +140,15 @@ class SelectingIngress(OpenAiIngress):  # type: ignore[misc]  # Ray's classes ca
         rules = self._rules(body.model_sat)
         found = await self._scores(texts)
         down = self._forwarding.down(self._service.zoo.ids())
-        stay_with = body.model_sat.stay_with
         latencies = self._forwarding.latencies()
-        choices = [self._choice(rules, scored, latencies, stay_with, down) for scored in found]
+        choices = []
+        for given, text, scored in zip(body.all(), texts, found, strict=True):
+            stay_with = body.model_sat.stay_with
+            if not isinstance(given, str):
+                stay_with = stay_with or self._conversations.candidate(given)
+            passed_over = down | rules.too_long(len(text.encode()), 0)
+            choice = self._choice(rules, scored, latencies, stay_with, passed_over)
+            choices.append(choice or self._choice(rules, scored, latencies, stay_with, down))
         data = [asdict(choice) for choice in choices if choice]
         if len(data) < len(choices):
             raise HTTPException(503, "no candidate is running")

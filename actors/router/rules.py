@@ -143,6 +143,13 @@ class Rules:
             chosen, why = self._by_policy(among, latencies, stay_with)
         return Choice(chosen, scores.get(chosen), self.policy.kind, there, why, dict(passed_over))
 
+    def fitting(self, scores: Mapping[str, float], text: str, answer_tokens: int) -> Choice:
+        """The choice among all, in whose context windows an instruction fits if it fits in any."""
+        too_long = self.too_long(len(text.encode()), answer_tokens)
+        choice = self.choice(scores, passed_over=too_long) or self.choice(scores)
+        assert choice, "every candidate has a score"
+        return choice
+
     def _escalated(self, among: Mapping[str, float], passed_over: Mapping[str, str]) -> str | None:
         if self.escalation is None or self.escalation.candidate in passed_over:
             return None

@@ -87,17 +87,17 @@ def status(settings: Settings, zoo: Zoo) -> list[Standing]:
     store = Store(settings.store)
     roster, running = read_roster(store), _deployments()
     test = _test(settings, roster, store)
-    joined = {candidate.id for candidate in roster.joined}
-    started = [candidate for candidate in zoo.candidates if candidate.id not in joined]
+    # Who joined and stands in the zoo file by now is who that says, once it is deployed anew.
+    joined = [candidate for candidate in roster.joined if candidate.id not in zoo.ids()]
     rows = [
         _standing(
             candidate.id,
             _declared(candidate),
-            running.get(_place(candidate.id, candidate.id in joined)),
+            running.get(_place(candidate.id, False)) or running.get(_place(candidate.id, True)),
             card_written(store, test, candidate.id),
             left=candidate.id in roster.left,
         )
-        for candidate in [*started, *roster.joined]
+        for candidate in [*zoo.candidates, *joined]
     ]
     parts = {"SelectorDeployment": "selector", "SelectingIngress": "ingress"}
     for (application, deployment), details in running.items():

@@ -21,7 +21,7 @@ class Gathering(Generic[Item, Result]):
     def __init__(
         self, function: Callable[[list[Item]], Awaitable[list[Result]]], most: int
     ) -> None:
-        """``most``: items of a batch, but for a caller who has more at once."""
+        """``most``: items of a batch; a caller who has more waits for others in between."""
         self._function = function
         self._most = most
         self._waiting: list[tuple[list[Item], asyncio.Future[list[Result]]]] = []
@@ -29,6 +29,12 @@ class Gathering(Generic[Item, Result]):
 
     async def __call__(self, items: list[Item]) -> list[Result]:
         """The results of ``items``, in their order; raises what the function raises."""
+        found: list[Result] = []
+        for start in range(0, len(items), self._most):
+            found += await self._results(items[start : start + self._most])
+        return found
+
+    async def _results(self, items: list[Item]) -> list[Result]:
         mine: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, mine))
         if self._working is None or self._working.done():

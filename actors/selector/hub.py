@@ -8,7 +8,10 @@ from actors.selector.model_card import on_hub
 from cluster.errors import StoreError
 
 # What ``checkpoint`` and the libraries it asks read: no pickle, no code.
-FILES = ["*.json", "*.safetensors", "*.txt", "*.jinja", "tokenizer.model", "README.md"]
+FILES = [
+    *("*.json", "*.safetensors", "*.txt", "*.jinja", "README.md"),
+    *("*tokenizer.model", "*.bpe.model", "*spiece.model"),  # SentencePiece's
+]
 
 
 def selector_folder(name: str | Path) -> Path:

@@ -149,7 +149,9 @@ class ItemResponse:
         """g(c), theta(c), delta(c): of a candidate that was tuned on, as its outcomes said."""
         digest = card_digest(card)
         if digest not in self._abilities:
-            self._abilities[digest] = self._read_off(card)
+            with_notes = _digest(card, card.lines())  # so selectors were tuned before 2026-12
+            known = self._abilities.get(with_notes)
+            self._abilities[digest] = known or self._read_off(card)
         return self._abilities[digest]
 
     def _read_off(self, card: CapabilityCard) -> Ability:
@@ -228,11 +230,15 @@ def standardised(pooled_NLE: Floats, mean_F: Floats, scale_F: Floats) -> Floats:
 
 
 def card_digest(card: CapabilityCard) -> str:
-    """What names a card: changes with the candidate and with all that its text says.
+    """What names a card: changes with the candidate and with what is said of its tasks.
 
-    The text has accuracies in whole percent: those that round alike are one.
+    Accuracies are said in whole percent: those that round alike are one. Notes are not read here.
     """
-    return hashlib.sha256(f"{card.model_id}\n{card.text}".encode()).hexdigest()
+    return _digest(card, [result.line() for result in card.tasks])
+
+
+def _digest(card: CapabilityCard, lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join([card.model_id, *lines]).encode()).hexdigest()
 
 
 def pool_of(settings: ItemResponseSettings, store: Store, device: str = "cpu") -> LayerPool:

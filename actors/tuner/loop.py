@@ -14,8 +14,10 @@ and ``steps``' business, how weights are sharded is ``sharding``'s.
 import hashlib
 import json
 import logging
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ import ray
 import ray.train
 import ray.train.torch
 import torch
+from ray.exceptions import RayTaskError
+from ray.train import WorkerGroupError
 from torch import nn
 
 from actors.candidate.fitting import Claim
@@ -43,7 +47,7 @@ from actors.tuner.steps import Prediction, figures, log_odds_and_marks, predict
 from actors.tuner.tracking import Tracker, check_packages, start_trackers
 from actors.tuner.watching import watched
 from cluster import progress
-from cluster.errors import TableError
+from cluster.errors import ModelSatError, TableError
 from cluster.settings import ItemResponseSettings, SelectorSettings, Settings, TuningSettings
 from cluster.store import Store
 from cluster.tables import OUTCOMES, conform
@@ -114,8 +118,24 @@ def tune(
             scaling_config=_scaling(settings.tuning),
             run_config=run_config,
         )
-        result: dict[str, Any] = trainer.fit().return_value
+        # Workers stay where they are: paths in the settings may be relative.
+        os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+        with _as_raised():
+            result: dict[str, Any] = trainer.fit().return_value
     return result
+
+
+@contextmanager
+def _as_raised() -> Iterator[None]:
+    """Errors of ours as workers raised them, without Ray's tracebacks around."""
+    try:
+        yield
+    except (RayTaskError, WorkerGroupError) as error:
+        failures = list(getattr(error, "worker_failures", {0: error}).values())
+        for cause in [getattr(failure, "cause", failure) for failure in failures]:
+            if isinstance(cause, ModelSatError):
+                raise cause from None
+        raise
 
 
 def claim(settings: Settings) -> Claim:
@@ -132,7 +152,7 @@ def _worker(tuning: TuningSettings) -> dict[str, float]:
 def _tune_item_response(config: dict[str, Any], tuning: TuningSettings) -> dict[str, Any]:
     """Tunes a fast selector: one task, since all it takes is a pass over the instructions."""
     task = ray.remote(num_cpus=tuning.cpus_per_worker, num_gpus=int(tuning.use_gpu))(_item_response)
-    with progress.line(config["run"]):
+    with progress.line(config["run"]), _as_raised():
         tuned_on: dict[str, Any] = ray.get(task.remote(config))
     return tuned_on
 

@@ -21,6 +21,7 @@ from cluster.tables import (
     check_options,
     check_outcomes,
     conform,
+    file_in,
     read_table,
 )
 
@@ -61,11 +62,13 @@ def with_outcomes(
     exam = {normal_words(prompt) for prompt in tested["prompt"].to_pylist()}
     for folder in folders:
         place = _place(store, folder)
-        found = conform(read_table(f"{place}/questions.parquet"), _READ, f"{place}: questions")
+        found = conform(
+            read_table(file_in(place, "questions.parquet")), _READ, f"{place}: questions"
+        )
         check_options(found, place)
         new = [normal_words(prompt) not in exam for prompt in found["prompt"].to_pylist()]
         found = found.filter(pa.array(new))
-        rows = check_outcomes(read_table(f"{place}/outcomes.parquet"), place)
+        rows = check_outcomes(read_table(file_in(place, "outcomes.parquet")), place)
         rows = rows.filter(
             pc.and_(
                 pc.and_(_among(rows["question_id"], found), pc.is_null(rows["error"])),
@@ -108,7 +111,7 @@ def _each_once(questions: pa.Table, outcomes: pa.Table, name: str) -> tuple[pa.T
 def _place(store: Store, folder: str) -> str:
     if folder.startswith(_STORE):
         return store.url_of(folder.removeprefix(_STORE))
-    return folder.rstrip("/")
+    return folder
 
 
 def _among(ids: pa.ChunkedArray, questions: pa.Table) -> pa.ChunkedArray:

@@ -112,13 +112,16 @@ def test_a_killed_writer_leaves_a_whole_file(store: Store) -> None:
             [sys.executable, "-c", WRITER, store.url], stdout=subprocess.PIPE, cwd=Path.cwd()
         )
         assert process.stdout is not None
-        process.stdout.readline()
-        while not store.exists("file"):
-            time.sleep(0.005)
-        time.sleep(pause)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        try:
+            process.stdout.readline()
+            while not store.exists("file"):
+                assert process.poll() is None
+                time.sleep(0.005)
+            time.sleep(pause)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            process.stdout.close()
         assert len(store.read_bytes("file")) in (1, 40_000_000)
         assert store.names("") == ["file"]
 

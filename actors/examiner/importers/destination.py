@@ -39,9 +39,11 @@ def import_outcomes(
     """Imports sources into a folder and says what was taken.
 
     Raises:
-        UserError: the folder is there, and is not to be replaced or is no import.
+        UserError: the folder is a URL; or it is there, and is not to be replaced or is no import.
         TableError: a file is missing, damaged or of another format, or no row could be taken.
     """
+    if "://" in str(folder):
+        raise UserError(f"'{folder}': must be a folder of this machine; found a URL")
     place = Path(folder).absolute()
     _check_place(place, replace)
     intake = Intake(settings)

@@ -191,6 +191,8 @@ def _column(part: Part, name: str, kind: pa.DataType) -> pa.ChunkedArray | pa.Ar
     ):
         return found.cast(pa.string())
     try:
+        if pa.types.is_integer(kind) and pa.types.is_string(found.type):
+            found = _numbers(found)  # where some are missing, pandas writes 12.0 into CSV files
         if pa.types.is_integer(kind) and pa.types.is_floating(found.type):
             return pc.if_else(pc.is_finite(found), found, None).cast(kind, safe=False)
         return _numbers(found) if kind == pa.float64() else found.cast(kind)

@@ -54,12 +54,14 @@ def read(found: Sequence[Document], settings: ImportSettings) -> Iterator[Part]:
 def _results(
     found: Sequence[Document], samples: Document, time: str, settings: ImportSettings
 ) -> Mapping[str, Any]:
-    """What ``results_*.json`` of the same run says; else that of any run in the folder."""
+    """What ``results_*.json`` of the same run says; else that of the folder's only model."""
     beside = [each for each in found if each.folder == samples.folder]
     beside = [each for each in beside if each.is_named("results*.json", "*_????-??-??T*.json")]
-    same = [each for each in beside if time in each.stem] or beside
-    value = json_value(same[-1], settings.longest) if same else {}
-    return value if isinstance(value, dict) else {}
+    same = [each for each in beside if time in each.stem]
+    told = [json_value(each, settings.longest) for each in same[-1:] or beside]
+    told = [value for value in told if isinstance(value, dict)]
+    # Runs of several models in one folder: it cannot be told which one's samples these are.
+    return told[-1] if len({value.get("model_name") for value in told}) == 1 else {}
 
 
 def _model(results: Mapping[str, Any], document: Document) -> str:

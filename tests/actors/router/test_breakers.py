@@ -37,6 +37,16 @@ def test_a_candidate_that_keeps_failing_is_left_out_and_tried_again() -> None:
     assert told == [("a", state) for state in states]
 
 
+def test_one_call_at_a_time_tries_whether_a_candidate_is_well() -> None:
+    breakers = Breakers(BreakerSettings(failures=1, seconds=0.01))
+    fail(breakers, "a")
+    time.sleep(0.02)
+    with breakers.calling("a"), pytest.raises(LeftOutError), breakers.calling("a"):
+        raise AssertionError("another one hangs as well, if the first does")
+    with breakers.calling("a"), breakers.calling("a"):
+        pass
+
+
 def test_a_caller_who_leaves_or_errs_is_no_failure() -> None:
     told: list[str] = []
     breakers = Breakers(

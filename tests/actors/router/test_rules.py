@@ -53,6 +53,18 @@ def test_a_choice_tells_its_policy_and_the_scores_it_chose_among() -> None:
     assert rules.choice(SCORES) == Choice("a", 0.6, "cheapest-above", among)
 
 
+def test_an_instruction_goes_where_it_fits_if_it_fits_anywhere() -> None:
+    there = [
+        {"id": id, "engine": {"kind": "stand-in"}, "context_window": window}
+        for id, window in (("a", 100), ("b", 10))
+    ]
+    rules = operator_rules(Zoo.model_validate({"name": "z", "candidates": there}), router())
+    scores = {"a": 0.2, "b": 0.9}
+    assert rules.fitting(scores, "short", 5).candidate == "b"
+    assert rules.fitting(scores, "x" * 60, 5).candidate == "a"
+    assert rules.fitting(scores, "x" * 6000, 5).candidate == "b"  # what it says is its error
+
+
 def test_two_prices_become_one() -> None:
     price = Price(input=1, output=5)
     assert blended(price, 0) == 1

@@ -28,7 +28,7 @@ def test_what_comes_while_busy_makes_up_the_next_batch() -> None:
 
     results = asyncio.run(ask())
     assert results == [[2], [4], [6, 8], [10], [12], [20, 22, 24, 26, 28, 30]]
-    assert batches == [[1], [2, 3, 4, 5], [6], [10, 11, 12, 13, 14, 15]]
+    assert batches == [[1], [2, 3, 4, 5], [6], [10, 11, 12, 13], [14, 15]]
 
 
 def test_an_error_reaches_those_of_its_batch_only() -> None:

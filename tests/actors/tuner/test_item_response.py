@@ -110,6 +110,12 @@ def test_of_a_card_of_another_test_the_level_is_read(fast: ItemResponse) -> None
     assert not ability.strays.any()
 
 
+def test_notes_on_a_card_change_nothing(fast: ItemResponse) -> None:
+    card = next(card for card in cards(EARLY))
+    noted = card.model_copy(update={"notes": "Licence: MIT."})
+    assert fast.ability(noted) is fast.ability(card)
+
+
 def of_tasks(fast: ItemResponse, texts: Sequence[str]) -> NDArray[np.float32]:
     return recognised(kernel(fast.pool(texts), fast.parameters), fast.parameters)
 

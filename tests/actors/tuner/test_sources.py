@@ -115,3 +115,11 @@ def test_questions_of_the_exam_are_left_out(store: Store) -> None:
     tested = pa.table({"prompt": ["WHAT  is 0?"]})
     with pytest.raises(TableError, match="no outcome to tune on of a, in questions that the exam"):
         with_outcomes(store, [folder], ["a"], tested, *NONE[1:])
+
+
+def test_folders_of_a_store_at_a_url_with_options(s3_server: Any) -> None:
+    store = Store(s3_server.new_bucket())
+    folder = put(store, "collected/ours", [question("q1", "Why?")], {"a": ["q1"]})
+    for named in (folder, store.url_of("collected/ours")):
+        questions, outcomes = with_outcomes(store, [named], ["a"], *NONE)
+        assert told(questions, outcomes) == {("a", "Why?", 1.0)}

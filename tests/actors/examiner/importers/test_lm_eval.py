@@ -96,6 +96,16 @@ def test_choices_and_generations_of_two_models(tmp_path: Path, imported: Any) ->
     assert (silent["output"], silent["answered"], read["answered"]) == ("It is so.", False, True)
 
 
+def test_samples_are_nobodys_where_several_models_share_a_folder(
+    tmp_path: Path, imported: Any
+) -> None:
+    write(tmp_path / "out", None, {"mmlu_made_up": [choice(1, True)]})
+    for hour, model in enumerate(["lab/a", "lab/b"], 11):
+        write(tmp_path / "out", model, {}, TIME.replace("T10", f"T{hour}"))
+    with pytest.raises(TableError, match=r"names the model \(key 'model_name'\); say model=NAME"):
+        imported("lm-eval", tmp_path)
+
+
 def test_metric_filter_and_prompt_can_be_told(tmp_path: Path, imported: Any) -> None:
     source = write(tmp_path / "a", "lab/a", {"sums": SUMS})
     told = ("filter=flexible-extract", "columns.prompt=question", "metric=exact_match")

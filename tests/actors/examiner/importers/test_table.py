@@ -73,6 +73,14 @@ def test_rows_become_questions_and_outcomes(write: Write, tmp_path: Path, import
     assert not found.left_out()
 
 
+def test_whole_numbers_as_pandas_writes_them_are_read(tmp_path: Path, imported: Any) -> None:
+    lines = ["model_id,prompt,score,prompt_tokens", "a,Why?,1,12.0", "a,Who?,0,"]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    found = imported("table", tmp_path / "rows.csv")
+    tokens = [row["prompt_tokens"] for row in found.outcomes().values()]
+    assert tokens == [12, None]
+
+
 @pytest.mark.parametrize("write", WRITERS)
 def test_columns_are_mapped(write: Write, tmp_path: Path, imported: Any) -> None:
     rows = [{"llm": "a", "id": 7, "text": "Why?", "right": right} for right in (True,)]

@@ -1,4 +1,4 @@
-"""A candidate leaves the serving router; what it was asked before, it answers."""
+"""A candidate leaves the serving router, without a request lost: others answer from then on."""
 
 from cluster.settings import CandidateSettings
 from jobs.cli import run_job

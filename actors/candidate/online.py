@@ -22,8 +22,6 @@ from cluster.zoo import Candidate, RemoteEngine, Resources, VllmEngine
 _BUSY_REPLICA = 32
 # How soon Serve notices that a replica died, for which requests wait; its default is ten seconds.
 HEALTH = {"health_check_period_s": 2.0}
-# What a replica that is to stop may take for the answers it has begun; Serve gives it 20 seconds.
-LEAVING = {"graceful_shutdown_timeout_s": 300.0}
 _NO_LIMIT = 10**9  # requests under way on a replica that only waits for somebody else
 
 
@@ -49,7 +47,6 @@ def build_app(candidate: Candidate, store: Store) -> Application:
             "resources": placement.accelerator(candidate),
         },
         **HEALTH,
-        **LEAVING,
         **_scaling(candidate.resources),
     )
     return deployment.bind(candidate.id, engine)
@@ -113,7 +110,6 @@ def _vllm_config(candidate: Candidate, engine: VllmEngine, store: Store) -> LLMC
         runtime_env={"env_vars": placement.variables(resources)},
         deployment_config={
             **HEALTH,
-            **LEAVING,
             **_scaling(resources),
             **_prefix_aware(resources),
             # The bundles hold all the CPUs; Serve adds the replica's own to the first one.

@@ -125,7 +125,7 @@ def _ingress(router: RouterSettings) -> Any:
     options = SelectingIngress.get_deployment_options()
     options["autoscaling_config"]["min_replicas"] = router.ingress_replicas
     options["autoscaling_config"]["max_replicas"] = router.ingress_replicas
-    return serve.deployment(ingress, **options | online.HEALTH | online.LEAVING)
+    return serve.deployment(ingress, **options | online.HEALTH)
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def test_rows_become_questions_and_outcomes(write: Write, tmp_path: Path, import
 
 
 def test_whole_numbers_as_pandas_writes_them_are_read(tmp_path: Path, imported: Any) -> None:
-    lines = ["model_id,prompt,score,prompt_tokens", "a,Why?,1,12.0", "a,Who?,0,"]
+    lines = ["model_id,question_id,prompt,score,prompt_tokens", "a,1,Why?,1,12.0", "a,2,Who?,0,"]
     (tmp_path / "rows.csv").write_text("\n".join(lines))
     found = imported("table", tmp_path / "rows.csv")
     tokens = [row["prompt_tokens"] for row in found.outcomes().values()]

@@ -41,7 +41,7 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from cluster.errors import StoreError
+from cluster.errors import StoreError, UserError
 
 Result = TypeVar("Result")
 
@@ -311,6 +311,13 @@ def whole_folder(place: Path) -> Iterator[Path]:
         shutil.rmtree(older, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def local_path(name: str) -> Path:
+    """Where an output of this machine goes, absolute. Raises UserError for a URL."""
+    if "://" in name:
+        raise UserError(f"'{name}': must be a path of this machine; found a URL")
+    return Path(name).absolute()
 
 
 def model_source(source: str, store: Store) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import Result, write_file
+from jobs.console import Result
 
 
 def run(
@@ -33,14 +33,17 @@ def run(
     from actors.assessor import check_text
     from actors.assessor.check import check
     from actors.assessor.check_page import check_page
+    from cluster.store import Store, local_path
 
+    places = {name: local_path(name) for name in (to, html) if name is not None}
     checked = check(folders, tasks, None if models is None else models.split(","))
     found = check_text.as_json(checked)
     written = {to: found} if to is not None else {}
     if html is not None:
         written[html] = check_page(checked)
     for name, text in written.items():
-        write_file(name, text.encode())
+        place = places[name]
+        Store(str(place.parent)).write_bytes(place.name, text.encode())
     console = Console(soft_wrap=True)
     with console.capture() as shown:
         check_text.show(checked, console)

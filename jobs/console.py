@@ -11,11 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any, NamedTuple
-
-from cluster.errors import UserError
-from cluster.store import Store
 
 OURS = ("actors", "cluster", "jobs")
 
@@ -51,15 +47,6 @@ def tell(result: Result, quiet: bool, as_json: bool) -> None:
         print(json.dumps(defined, ensure_ascii=False))
     elif not quiet:
         print(*result.lines, sep="\n")
-
-
-def write_file(name: str, data: bytes) -> Path:
-    """Writes a file of this machine, whole; returns where. Raises UserError for a URL."""
-    if "://" in name:
-        raise UserError(f"'{name}': must be a path of this machine; found a URL")
-    place = Path(name).absolute()
-    Store(str(place.parent)).write_bytes(place.name, data)
-    return place
 
 
 class _Stderr(logging.StreamHandler[IO[str]]):

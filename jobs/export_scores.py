@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import Result, write_file
+from jobs.console import Result
 
 
 def run(
@@ -23,15 +23,15 @@ def run(
 
     from actors.router.exporting import exported_scores, writer_of
     from cluster.settings import Settings, load
-    from cluster.store import Store
+    from cluster.store import Store, local_path
     from cluster.zoo import load_zoo
 
     settings = load(Settings, run, overrides or ())
-    write = writer_of(to)
+    place, write = local_path(to), writer_of(to)  # told before anything is scored
     table = exported_scores(load_zoo(settings.zoo), settings, Store(settings.store))
     sink = io.BytesIO()
     write(table, sink)
-    place = write_file(to, sink.getvalue())
+    Store(str(place.parent)).write_bytes(place.name, sink.getvalue())
     chosen = Counter(table["choice"].to_pylist())
     return Result(
         {"file": str(place), "instructions": table.num_rows, "chosen": dict(chosen)},

@@ -6,8 +6,6 @@ that who answers them reads no others. An instruction that cannot be scored, for
 goes straight to ``answers/-`` with the error.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 from numpy.typing import NDArray
-from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.candidate.fitting import Claim
+from actors.candidate.raised import as_raised
 from actors.router.instructions import checked, parts
 from actors.router.manifest import selector_resources
 from actors.router.rules import Rules
 from cluster import progress
-from cluster.errors import ModelSatError, UserError
+from cluster.errors import UserError
 from cluster.settings import RouterSettings, Settings
 from cluster.store import Store
 from cluster.tables import CHOICES, MESSAGE, SCORE, absolute
@@ -64,7 +62,7 @@ def score_parts(
     source = absolute(str(settings.routing.instructions))  # workers run in other folders
     rows = settings.routing.part_rows
     reader = ray.remote(_Reader).options(**_LASTING, **_place(source)).remote(source, rows)
-    with _as_raised():
+    with as_raised():
         count = ray.get(reader.count.remote())
     store.write_json(f"{base}/asked.json", asked)
     there = set(store.names(f"{base}/scored"))
@@ -74,7 +72,7 @@ def score_parts(
         for name in names
         if f"{name}.parquet" in there
     }
-    with _as_raised():
+    with as_raised():
         counts |= _score(
             [name for name in names if name not in counts], base, reader, rules, settings
         )
@@ -116,17 +114,6 @@ def _place(source: str) -> dict[str, Any]:
         return {"num_cpus": 0}
     node = ray.get_runtime_context().get_node_id()
     return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=True)}
-
-
-@contextmanager
-def _as_raised() -> Iterator[None]:
-    """Errors of ours as workers raised them, without Ray's traceback around."""
-    try:
-        yield
-    except RayTaskError as error:
-        if isinstance(error.cause, ModelSatError):
-            raise error.cause from None
-        raise
 
 
 class _Reader:

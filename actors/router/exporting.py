@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from actors.router.instructions import checked, parts
-from actors.router.rules import Rules, operator_rules
+from actors.router.rules import operator_rules
 from actors.selector.instruction import instruction_text
 from actors.selector.stored import load_stored
 from cluster import progress
@@ -56,12 +56,15 @@ def exported_scores(zoo: Zoo, settings: Settings, store: Store) -> pa.Table:
     instructions = pa.concat_tables(parts(source, settings.routing.part_rows))
     texts = [_text(row, source) for row in instructions.to_pylist()]
     ids = sorted(rules.candidates)
-    scores_NM = _scores(texts, ids, settings, store)
+    scores_NM, most = _scores(texts, ids, settings, store), settings.routing.max_tokens
     return pa.table(
         {
             "instruction_id": instructions["instruction_id"],
             "text": texts,
-            "choice": [_chosen(dict(zip(ids, row, strict=True)), rules) for row in scores_NM],
+            "choice": [
+                rules.fitting(dict(zip(ids, row, strict=True)), text, most).candidate
+                for text, row in zip(texts, scores_NM.tolist(), strict=True)
+            ],
             **{f"score.{id}": scores_NM[:, place] for place, id in enumerate(ids)},
         }
     )
@@ -87,12 +90,6 @@ def _scores(
             scores_NM[start : start + size] = scorer.scores(batch, cards)
             line.advance(len(batch))
     return scores_NM
-
-
-def _chosen(scores: Mapping[str, float], rules: Rules) -> str:
-    choice = rules.choice({id: float(score) for id, score in scores.items()})
-    assert choice, "every candidate has a score, and none is passed over"
-    return choice.candidate
 
 
 def _jsonl(table: pa.Table, sink: IO[bytes]) -> None:

@@ -16,8 +16,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,10 @@ import ray
 import ray.train
 import ray.train.torch
 import torch
-from ray.exceptions import RayTaskError
-from ray.train import WorkerGroupError
 from torch import nn
 
 from actors.candidate.fitting import Claim
+from actors.candidate.raised import as_raised
 from actors.examiner.card import CapabilityCard
 from actors.selector import checkpoint
 from actors.selector.item_response import ItemResponse, pool_of
@@ -47,7 +45,7 @@ from actors.tuner.steps import Prediction, figures, log_odds_and_marks, predict
 from actors.tuner.tracking import Tracker, check_packages, start_trackers
 from actors.tuner.watching import watched
 from cluster import progress
-from cluster.errors import ModelSatError, TableError
+from cluster.errors import TableError
 from cluster.settings import ItemResponseSettings, SelectorSettings, Settings, TuningSettings
 from cluster.store import Store
 from cluster.tables import OUTCOMES, conform
@@ -120,22 +118,9 @@ def tune(
         )
         # Workers stay where they are: paths in the settings may be relative.
         os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-        with _as_raised():
+        with as_raised():
             result: dict[str, Any] = trainer.fit().return_value
     return result
-
-
-@contextmanager
-def _as_raised() -> Iterator[None]:
-    """Errors of ours as workers raised them, without Ray's tracebacks around."""
-    try:
-        yield
-    except (RayTaskError, WorkerGroupError) as error:
-        failures = list(getattr(error, "worker_failures", {0: error}).values())
-        for cause in [getattr(failure, "cause", failure) for failure in failures]:
-            if isinstance(cause, ModelSatError):
-                raise cause from None
-        raise
 
 
 def claim(settings: Settings) -> Claim:
@@ -152,7 +137,7 @@ def _worker(tuning: TuningSettings) -> dict[str, float]:
 def _tune_item_response(config: dict[str, Any], tuning: TuningSettings) -> dict[str, Any]:
     """Tunes a fast selector: one task, since all it takes is a pass over the instructions."""
     task = ray.remote(num_cpus=tuning.cpus_per_worker, num_gpus=int(tuning.use_gpu))(_item_response)
-    with progress.line(config["run"]), _as_raised():
+    with progress.line(config["run"]), as_raised():
         tuned_on: dict[str, Any] = ray.get(task.remote(config))
     return tuned_on
 

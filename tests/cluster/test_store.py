@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pytest
 
-from cluster.errors import StoreError
-from cluster.store import Store, model_source
+from cluster.errors import StoreError, UserError
+from cluster.store import Store, local_path, model_source
 
 
 @pytest.fixture
@@ -93,6 +93,13 @@ def test_model_sources(any_store: Store, tmp_path: Path) -> None:
     assert model_source("org/name", store) == "org/name"
     with pytest.raises(StoreError, match="'/not/there': no such folder"):
         model_source("/not/there", store)
+
+
+def test_outputs_of_this_machine_have_no_url(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert local_path("a/b.json") == tmp_path / "a" / "b.json"
+    with pytest.raises(UserError, match=r"'s3://b/x.csv': must be a path of this machine"):
+        local_path("s3://b/x.csv")
 
 
 WRITER = """

@@ -21,7 +21,7 @@ from actors.examiner.importers.registry import Importer, ImportSettings
 from actors.examiner.importers.tally import Tally
 from cluster import progress
 from cluster.errors import TableError, UserError
-from cluster.store import whole_folder
+from cluster.store import local_path, whole_folder
 
 RECORD = "import.json"
 _ROW_GROUP = 1 << 17
@@ -42,9 +42,7 @@ def import_outcomes(
         UserError: the folder is a URL; or it is there, and is not to be replaced or is no import.
         TableError: a file is missing, damaged or of another format, or no row could be taken.
     """
-    if "://" in str(folder):
-        raise UserError(f"'{folder}': must be a folder of this machine; found a URL")
-    place = Path(folder).absolute()
+    place = local_path(str(folder))
     _check_place(place, replace)
     intake = Intake(settings)
     found = documents(sources)

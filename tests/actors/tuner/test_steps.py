@@ -126,6 +126,14 @@ def layered(tiny_sources: Callable[..., SelectorSettings], **settings: Any) -> S
     return tiny_sources(layers=3, order="instruction-first", capability_layer=2, **settings)
 
 
+def rows_read(model: ModelSat) -> list[int]:
+    """How many rows each call of the decoder's first layer reads from now on."""
+    found: list[int] = []
+    first = model.decoder.base_model.layers[0]
+    first.register_forward_hook(lambda _, args, __: found.append(len(args[0])))
+    return found
+
+
 def test_layers_that_do_not_learn_read_an_instruction_once(
     tiny_sources: Callable[..., SelectorSettings], tmp_path: Path, train: list[Record]
 ) -> None:
@@ -136,9 +144,7 @@ def test_layers_that_do_not_learn_read_an_instruction_once(
     [fresh] = Batcher(model).batches(groups, 6)
     assert all(isinstance(each, list) for each in fresh.instructions)
     enter_stage(model, 2, tuning)
-    seen: list[int] = []
-    first = model.decoder.base_model.layers[0]
-    first.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    seen = rows_read(model)
     batcher = Batcher(model)
     for _ in range(2):
         [known] = batcher.batches(groups, 6)
@@ -161,9 +167,7 @@ def test_what_does_not_fit_into_memory_is_read_anew(
     sizes = [words.nbytes for words in kept.instructions if isinstance(words, torch.Tensor)]
     assert len(sizes) == len(kept.instructions) > 2
     monkeypatch.setattr(steps, "_MOST_KEPT", sum(sizes[:2]))
-    seen: list[int] = []
-    first = model.decoder.base_model.layers[0]
-    first.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    seen = rows_read(model)
     batcher = Batcher(model)
     for _ in range(2):
         [anew] = batcher.batches(groups, 6)
